@@ -1,0 +1,1 @@
+"""Functional effects for databases."""

@@ -1,0 +1,1 @@
+"""The waist between programs and databases, and the drivers that come with Ommi."""

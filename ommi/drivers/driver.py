@@ -1,0 +1,100 @@
+"""The waist: what a database must be able to do for Ommi, in a handful of methods.
+
+A driver returns rows or raises; it knows nothing of effects, results, retries or model libraries. Errors are
+members of `ommi.errors`, with the database's own exception as `__cause__`; anything else it raises is a defect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ommi.query.statements import Statement
+from ommi.schema import Row
+from ommi.transactions import IsolationLevel, TransactionOptions
+from ommi.values import Storage
+
+__all__ = ["Capabilities", "Driver", "Executor", "Request", "Transaction"]
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What databases differ in and programs can see.
+
+    `isolation`: the strongest level there is. `savepoints`: a part of a transaction can be undone alone.
+    `undoes_statements`: a failed statement leaves its transaction usable, without a savepoint around it.
+    """
+
+    isolation: IsolationLevel
+    savepoints: bool = True
+    undoes_statements: bool = True
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Request:
+    """A statement, and for a `Select` the function that makes the answer of its rows.
+
+    The driver calls `read` once, with an iterable of rows (tuples of stored values) that it may produce while
+    `read` consumes them, in any thread; what `read` raises is the answer. So no second copy of the rows is held.
+    """
+
+    statement: Statement
+    read: Callable[[Iterable[Row]], Any] = list
+
+
+class Executor(Protocol):
+    """Something that runs statements: a driver, each on its own, or one open transaction."""
+
+    async def execute(self, request: Request, /) -> Any:
+        """Run one statement, atomically, and return its answer (see each statement's docstring).
+
+        Cancelled: the statement is stopped in the database too, and nothing of it remains, or, inside a
+        transaction, that transaction can only be rolled back.
+        """
+        ...
+
+
+class Transaction(Executor, Protocol):
+    """One open transaction on one connection; used by one task at a time.
+
+    After `commit` or `rollback`, whichever way they end, the connection is back in the pool or closed. A `commit`
+    that raises has rolled back, unless it raises `CommitUnknown`.
+    """
+
+    async def commit(self) -> None: ...
+
+    async def rollback(self) -> None: ...
+
+    async def savepoint(self, name: str, /) -> None: ...
+
+    async def release(self, name: str, /) -> None: ...
+
+    async def rollback_to(self, name: str, /) -> None:
+        """Undo what was done since the savepoint; the savepoint stays and is released next."""
+        ...
+
+
+class Driver(Executor, Protocol):
+    """A database. `execute` runs one statement and commits it, on any connection."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def storage(self) -> Storage: ...
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    async def open(self) -> None:
+        """Connect, and check that the database answers."""
+        ...
+
+    async def close(self) -> None:
+        """Wait for the work under way, then close every connection. Closing twice is allowed."""
+        ...
+
+    async def begin(self, options: TransactionOptions, /) -> Transaction:
+        """Take a connection and begin. A level the database does not have is an `UnsupportedOperation`."""
+        ...

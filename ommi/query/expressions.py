@@ -1,0 +1,681 @@
+"""Columns, the expressions and predicates built from them: closed unions of frozen nodes.
+
+`Expression` and `Predicate` carry the operators a user writes; the node classes carry the meaning. A compiler
+matches on `ExpressionNode` and `PredicateNode` and ends in `assert_never`.
+
+The operators build nodes, they never compute: `User.age == 3` is a node, so nodes are compared with `same`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, Literal as OneOf, NoReturn, TypeAlias, cast, final, overload
+
+from typing_extensions import TypeVar
+
+from ommi.errors import EncodeError
+from ommi.query.patterns import checked_regex
+from ommi.schema import Field, Schema
+from ommi.values import FieldType, Kind
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from ommi.query.statements import Select
+
+M_co = TypeVar("M_co", covariant=True, default=Any)
+V = TypeVar("V", default=Any)
+T = TypeVar("T")
+
+ComparisonOperator: TypeAlias = OneOf["==", "!=", "<", "<=", ">", ">="]
+ArithmeticOperator: TypeAlias = OneOf["+", "-", "*", "/", "%"]
+TextOperator: TypeAlias = OneOf["contains", "starts_with", "ends_with", "like", "ilike", "regex"]
+FunctionName: TypeAlias = OneOf["lower", "upper", "length", "coalesce"]
+
+NEGATED: dict[ComparisonOperator, ComparisonOperator] = {
+    "==": "!=", "!=": "==", "<": ">=", "<=": ">", ">": "<=", ">=": "<",
+}  # fmt: skip
+"""The operator that holds exactly where the other does not, among values that are there."""
+
+_TRUTH = (
+    "a condition has no truth value before it runs: write & | ~ in place of and, or, not "
+    "(with each side in parentheses), .in_(…) or .contains(…) in place of in, "
+    "and .between(a, b) in place of a < x < b"
+)
+
+
+class Predicate(Generic[M_co]):
+    """A condition on a row of `M`, two-valued: true or false of every row, never unknown."""
+
+    __slots__ = ()
+
+    def __and__(self, other: Predicate[Any] | bool) -> Predicate[M_co]:
+        return And((*_flat(And, self), *_flat(And, predicate(other, "&"))))
+
+    def __rand__(self, other: Predicate[Any] | bool) -> Predicate[M_co]:
+        return And((*_flat(And, predicate(other, "&")), *_flat(And, self)))
+
+    def __or__(self, other: Predicate[Any] | bool) -> Predicate[M_co]:
+        return Or((*_flat(Or, self), *_flat(Or, predicate(other, "|"))))
+
+    def __ror__(self, other: Predicate[Any] | bool) -> Predicate[M_co]:
+        return Or((*_flat(Or, predicate(other, "|")), *_flat(Or, self)))
+
+    def __invert__(self) -> Predicate[M_co]:
+        node = predicate(self)
+        return node.part if isinstance(node, Not) else Not(node)
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError(_TRUTH)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Predicate):
+            return NotImplemented
+        from ommi.query.outline import same
+
+        return same(self, other)
+
+    def __hash__(self) -> int:
+        from ommi.query.outline import outline
+
+        return hash(outline(self, []))
+
+    def __repr__(self) -> str:
+        from ommi.query.text import predicate_text
+
+        return predicate_text(predicate(self))
+
+
+class Expression(Generic[M_co, V]):
+    """A value computed from a row of `M`: a column, or what is built from columns with operators.
+
+    Invariant in the value type `V` (which may include `None`), so that a comparison with another type is an
+    error to the type checker.
+    """
+
+    __slots__ = ()
+
+    # -- comparison
+    def __eq__(self, other: V | Expression[Any, V]) -> Predicate[M_co]:  # type: ignore[override]
+        return _compare("==", self, other)
+
+    def __ne__(self, other: V | Expression[Any, V]) -> Predicate[M_co]:  # type: ignore[override]
+        return _compare("!=", self, other)
+
+    def __hash__(self) -> int:
+        from ommi.query.outline import outline
+
+        return hash(outline(self, []))
+
+    @overload
+    def __lt__(self: Expression[Any, T | None], other: T | Expression[Any, T] | Expression[Any, T | None]) -> Predicate[M_co]: ...
+    @overload
+    def __lt__(self, other: V | Expression[Any, V] | Expression[Any, V | None]) -> Predicate[M_co]: ...
+    def __lt__(self, other: object) -> Predicate[M_co]:
+        return _compare("<", self, other)
+
+    @overload
+    def __le__(self: Expression[Any, T | None], other: T | Expression[Any, T] | Expression[Any, T | None]) -> Predicate[M_co]: ...
+    @overload
+    def __le__(self, other: V | Expression[Any, V] | Expression[Any, V | None]) -> Predicate[M_co]: ...
+    def __le__(self, other: object) -> Predicate[M_co]:
+        return _compare("<=", self, other)
+
+    @overload
+    def __gt__(self: Expression[Any, T | None], other: T | Expression[Any, T] | Expression[Any, T | None]) -> Predicate[M_co]: ...
+    @overload
+    def __gt__(self, other: V | Expression[Any, V] | Expression[Any, V | None]) -> Predicate[M_co]: ...
+    def __gt__(self, other: object) -> Predicate[M_co]:
+        return _compare(">", self, other)
+
+    @overload
+    def __ge__(self: Expression[Any, T | None], other: T | Expression[Any, T] | Expression[Any, T | None]) -> Predicate[M_co]: ...
+    @overload
+    def __ge__(self, other: V | Expression[Any, V] | Expression[Any, V | None]) -> Predicate[M_co]: ...
+    def __ge__(self, other: object) -> Predicate[M_co]:
+        return _compare(">=", self, other)
+
+    @overload
+    def between(self: Expression[Any, T | None], low: T, high: T) -> Predicate[M_co]: ...
+    @overload
+    def between(self, low: V | Expression[Any, V], high: V | Expression[Any, V]) -> Predicate[M_co]: ...
+    def between(self, low: object, high: object) -> Predicate[M_co]:
+        """At least `low` and at most `high`."""
+        return And((_compare("<=", operand(low, self), self, "between"), _compare("<=", self, high, "between")))
+
+    # -- membership
+    def in_(self, values: Collection[V] | Subquery[V]) -> Predicate[M_co]:
+        """One of the values, or of the values a query selects; `None` among them matches a missing value."""
+        return _membership(self, values)
+
+    def not_in(self, values: Collection[V] | Subquery[V]) -> Predicate[M_co]:
+        """None of the values: exactly the complement of `in_`."""
+        return Not(_membership(self, values))
+
+    @overload
+    def contains(self: Expression[Any, str] | Expression[Any, str | None], part: str | Expression[Any, str]) -> Predicate[M_co]: ...
+    @overload
+    def contains(self: Expression[Any, list[T]] | Expression[Any, list[T] | None], part: T) -> Predicate[M_co]: ...
+    def contains(self, part: object) -> Predicate[M_co]:
+        """A text field: `part` is in it, case-sensitive and literal. A list field: `part` is an element."""
+        if type_of(self).element is not None:
+            return Element(node(self), _element(self, part))
+        return _text("contains", self, part)
+
+    @overload
+    def not_contains(self: Expression[Any, str] | Expression[Any, str | None], part: str | Expression[Any, str]) -> Predicate[M_co]: ...
+    @overload
+    def not_contains(self: Expression[Any, list[T]] | Expression[Any, list[T] | None], part: T) -> Predicate[M_co]: ...
+    def not_contains(self, part: Any) -> Predicate[M_co]:
+        """Exactly the complement of `contains`: true where the field is missing."""
+        return Not(predicate(cast("Expression[M_co, str]", self).contains(part)))
+
+    # -- text
+    def starts_with(self: Expression[Any, str] | Expression[Any, str | None], prefix: str | Expression[Any, str]) -> Predicate[M_co]:
+        """The text begins with `prefix`, case-sensitive and literal."""
+        return _text("starts_with", self, prefix)
+
+    def ends_with(self: Expression[Any, str] | Expression[Any, str | None], suffix: str | Expression[Any, str]) -> Predicate[M_co]:
+        """The text ends with `suffix`, case-sensitive and literal."""
+        return _text("ends_with", self, suffix)
+
+    startswith = starts_with
+    endswith = ends_with
+
+    def like(self: Expression[Any, str] | Expression[Any, str | None], pattern: str) -> Predicate[M_co]:
+        """The whole text fits the pattern: `%` any characters, `_` one character; case-sensitive, no escape."""
+        return _text("like", self, pattern)
+
+    def ilike(self: Expression[Any, str] | Expression[Any, str | None], text: str) -> Predicate[M_co]:
+        """The whole text equals `text` without regard to case (simple Unicode folding); no wildcards."""
+        return _text("ilike", self, text)
+
+    def regex(self: Expression[Any, str] | Expression[Any, str | None], pattern: str) -> Predicate[M_co]:
+        """The pattern is found in the text. Only the part of the language that all databases share is taken."""
+        if not isinstance(pattern, str):
+            raise TypeError(f"{self!r}.regex takes a str pattern, not {pattern!r}")
+        return _text("regex", self, checked_regex(pattern))
+
+    def lower(self: Expression[Any, str] | Expression[Any, str | None]) -> Expression[M_co, V]:
+        """The text with A-Z as a-z."""
+        return Function("lower", (_texts(self, "lower"),))
+
+    def upper(self: Expression[Any, str] | Expression[Any, str | None]) -> Expression[M_co, V]:
+        """The text with a-z as A-Z."""
+        return Function("upper", (_texts(self, "upper"),))
+
+    def length(self: Expression[Any, str] | Expression[Any, str | None]) -> Expression[M_co, int]:
+        """The number of characters (code points) of the text."""
+        return Function("length", (_texts(self, "length"),))
+
+    # -- null
+    def is_null(self: Expression[Any, T | None]) -> Predicate[M_co]:
+        """The value is missing."""
+        return IsNull(node(self))
+
+    def is_not_null(self: Expression[Any, T | None]) -> Predicate[M_co]:
+        """The value is there."""
+        return Not(IsNull(node(self)))
+
+    def coalesce(self: Expression[Any, T | None], other: T | Expression[Any, T]) -> Expression[M_co, T]:
+        """The value, or `other` where it is missing."""
+        return Function("coalesce", (node(self), operand(other, self)))
+
+    # -- arithmetic
+    def __add__(self, other: V | Expression[Any, V]) -> Expression[M_co, V]:
+        return _arithmetic("+", self, other)
+
+    def __radd__(self, other: V) -> Expression[M_co, V]:
+        return _arithmetic("+", other, self)
+
+    def __sub__(self, other: V | Expression[Any, V]) -> Expression[M_co, V]:
+        return _arithmetic("-", self, other)
+
+    def __rsub__(self, other: V) -> Expression[M_co, V]:
+        return _arithmetic("-", other, self)
+
+    def __mul__(self, other: V | Expression[Any, V]) -> Expression[M_co, V]:
+        return _arithmetic("*", self, other)
+
+    def __rmul__(self, other: V) -> Expression[M_co, V]:
+        return _arithmetic("*", other, self)
+
+    @overload
+    def __truediv__(  # type: ignore[overload-overlap]  # Decimal / Decimal stays exact, the rest is float
+        self: Expression[Any, Decimal], other: Decimal | Expression[Any, Decimal]
+    ) -> Expression[M_co, Decimal]: ...
+    @overload
+    def __truediv__(self, other: V | Expression[Any, V]) -> Expression[M_co, float]: ...
+    def __truediv__(self, other: Any) -> Any:
+        return _arithmetic("/", self, other)
+
+    def __rtruediv__(self, other: V) -> Expression[M_co, float]:
+        return _arithmetic("/", other, self)
+
+    def __mod__(self, other: V | Expression[Any, V]) -> Expression[M_co, V]:
+        return _arithmetic("%", self, other)
+
+    def __rmod__(self, other: V) -> Expression[M_co, V]:
+        return _arithmetic("%", other, self)
+
+    # -- order
+    @property
+    def asc(self) -> Order:
+        """Smallest first, missing values before all others."""
+        return Order(_ordered(self, "asc"))
+
+    @property
+    def desc(self) -> Order:
+        """Largest first, missing values after all others."""
+        return Order(_ordered(self, "desc"), descending=True)
+
+    # -- what would silently do something else
+    def __bool__(self) -> NoReturn:
+        raise TypeError(f"{self!r} is a column, not a value: compare it (== None, == True, > 0, …); {_TRUTH}")
+
+    def __contains__(self, item: object) -> NoReturn:
+        raise TypeError(f"`in` on {self!r} cannot be recorded: write .contains(…) or .in_(…)")
+
+    def __iter__(self) -> Iterator[NoReturn]:
+        raise TypeError(f"{self!r} is a column and cannot be iterated: run a query and iterate its rows")
+
+    def __repr__(self) -> str:
+        from ommi.query.text import expression_text
+
+        return expression_text(node(self))
+
+
+class Column(Expression[M_co, V]):
+    """A field of a model, as it is written in a query: `User.age`."""
+
+    __slots__ = ("field", "schema")
+
+    def __init__(self, schema: Schema, field: Field) -> None:
+        self.schema = schema
+        self.field = field
+
+    @property
+    def name(self) -> str:
+        """The field's name on the model."""
+        return self.field.name
+
+
+@final
+class Literal(Expression[Any, Any]):
+    """A value in a query, canonical for its type; it reaches a database only as a parameter.
+
+    A value that its type cannot hold is kept as the `EncodeError` that running the statement will fail with.
+    """
+
+    __slots__ = ("type", "unfit", "value")
+
+    def __init__(self, value: Any, type: FieldType, unfit: EncodeError | None = None) -> None:
+        self.value = value
+        self.type = type
+        self.unfit = unfit
+
+
+@final
+class Arithmetic(Expression[Any, Any]):
+    """Two numbers combined; missing where one of them is. `/` is true division, `%` has the divisor's sign."""
+
+    __slots__ = ("left", "operator", "right", "type")
+
+    def __init__(self, operator: ArithmeticOperator, left: ExpressionNode, right: ExpressionNode, type: FieldType) -> None:
+        self.operator: ArithmeticOperator = operator
+        self.left = left
+        self.right = right
+        self.type = type
+
+
+@final
+class Function(Expression[Any, Any]):
+    """A function of expressions: `lower`, `upper`, `length` of a text, `coalesce` of two values of one type."""
+
+    __slots__ = ("arguments", "name")
+
+    def __init__(self, name: FunctionName, arguments: tuple[ExpressionNode, ...]) -> None:
+        self.name: FunctionName = name
+        self.arguments = arguments
+
+
+ExpressionNode: TypeAlias = Column[Any, Any] | Literal | Arithmetic | Function
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Comparison(Predicate[Any]):
+    """`left` against `right`. Two missing values are equal; `<`, `<=`, `>`, `>=` are false where one is missing."""
+
+    operator: ComparisonOperator
+    left: ExpressionNode
+    right: ExpressionNode
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class IsNull(Predicate[Any]):
+    """The value is missing."""
+
+    operand: ExpressionNode
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Membership(Predicate[Any]):
+    """The operand is one of the values, or missing where `missing` is true. The values are never `None`."""
+
+    operand: ExpressionNode
+    values: tuple[Literal, ...]
+    missing: bool = False
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class InQuery(Predicate[Any]):
+    """The operand is one of the values that a query of one column selects; a missing one matches a missing one."""
+
+    operand: ExpressionNode
+    query: Select
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class TextMatch(Predicate[Any]):
+    """A text against another; false where one is missing. `like`, `ilike` and `regex` have a literal on the right."""
+
+    operator: TextOperator
+    operand: ExpressionNode
+    pattern: ExpressionNode
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Element(Predicate[Any]):
+    """The list field has an element equal to the value (a canonical JSON value); false where the list is missing."""
+
+    operand: ExpressionNode
+    value: Literal
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class And(Predicate[Any]):
+    """All parts hold; with no parts, true."""
+
+    parts: tuple[PredicateNode, ...]
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Or(Predicate[Any]):
+    """A part holds; with no parts, false."""
+
+    parts: tuple[PredicateNode, ...]
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Not(Predicate[Any]):
+    """The part does not hold: exactly its complement."""
+
+    part: PredicateNode
+
+
+PredicateNode: TypeAlias = Comparison | IsNull | Membership | InQuery | TextMatch | Element | And | Or | Not
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Order:
+    """One part of an order; `missing` says where missing values go, `None`: first ascending, last descending."""
+
+    expression: ExpressionNode
+    descending: bool = False
+    missing: OneOf["first", "last"] | None = None
+
+    def nulls_first(self) -> Order:
+        """Missing values before all others."""
+        return Order(self.expression, self.descending, "first")
+
+    def nulls_last(self) -> Order:
+        """Missing values after all others."""
+        return Order(self.expression, self.descending, "last")
+
+    @property
+    def missing_first(self) -> bool:
+        """Whether missing values come first."""
+        return not self.descending if self.missing is None else self.missing == "first"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Order):
+            return NotImplemented
+        from ommi.query.outline import same
+
+        return same(self, other)
+
+    def __hash__(self) -> int:
+        from ommi.query.outline import outline
+
+        return hash(outline(self, []))
+
+    def __repr__(self) -> str:
+        from ommi.query.text import order_text
+
+        return order_text(self)
+
+
+class Subquery(Generic[V]):
+    """What `in_` takes besides values: a query that selects one column."""
+
+    __slots__ = ()
+
+    def subquery(self) -> Select:
+        """The statement, with exactly one column."""
+        raise NotImplementedError(type(self).__name__)
+
+
+# -- the logic functions users write
+
+
+def all_of(*conditions: Predicate[T] | bool) -> Predicate[T]:
+    """Every condition holds; with none given, true."""
+    return And(tuple(predicate(c, "all_of") for c in conditions))
+
+
+def any_of(*conditions: Predicate[T] | bool) -> Predicate[T]:
+    """At least one condition holds; with none given, false."""
+    return Or(tuple(predicate(c, "any_of") for c in conditions))
+
+
+def not_(condition: Predicate[T] | bool) -> Predicate[T]:
+    """The condition does not hold; the spelling of `~` that types without the mypy plugin."""
+    return ~cast("Predicate[T]", predicate(condition, "not_"))
+
+
+@overload
+def col(column: Expression[T, V]) -> Expression[T, V]: ...
+@overload
+def col(column: V) -> Expression[Any, V]: ...
+def col(column: Any) -> Any:
+    """The column itself, typed as one: `col(u.age).in_([1, 2])` where the checker takes `u.age` for an `int`."""
+    if not isinstance(column, Expression):
+        raise TypeError(f"col(…) takes a column (User.age, or u.age of a lambda or ref), not the value {column!r}")
+    return column
+
+
+# -- checks and building
+
+
+def node(expression: Expression[Any, Any]) -> ExpressionNode:
+    """The expression as a member of the closed union."""
+    return cast("ExpressionNode", expression)
+
+
+def predicate(condition: object, place: str = "a condition") -> PredicateNode:
+    """The condition as a member of the closed union; `TypeError` for anything else."""
+    if isinstance(condition, Predicate):
+        return cast("PredicateNode", condition)
+    if isinstance(condition, bool):
+        raise TypeError(
+            f"{place} got the plain bool {condition}: it was compared before the database saw it. "
+            "Compare columns (User.age > 18), not values of an instance, and write & | ~ for and, or, not"
+        )
+    if isinstance(condition, Expression):
+        raise TypeError(f"{place} got the column {condition!r}: compare it, for example {condition!r} == True")
+    raise TypeError(f"{place} got {condition!r}, which is no condition on a column")
+
+
+def _flat(kind: type[And | Or], condition: Predicate[Any]) -> tuple[PredicateNode, ...]:
+    found = predicate(condition)
+    return found.parts if isinstance(found, kind) else (found,)
+
+
+def type_of(expression: Expression[Any, Any]) -> FieldType:
+    """The type of an expression's values."""
+    match node(expression):
+        case Column() as column:
+            return column.field.type
+        case Literal() as literal:
+            return literal.type
+        case Arithmetic() as arithmetic:
+            return arithmetic.type
+        case Function(name="length"):
+            return INT
+        case Function() as function:
+            return type_of(function.arguments[0])
+
+
+def nullable(expression: Expression[Any, Any]) -> bool:
+    """Whether an expression can be missing in a row."""
+    match node(expression):
+        case Column() as column:
+            return column.field.nullable
+        case Literal() as literal:
+            return literal.value is None
+        case Arithmetic() as arithmetic:
+            return nullable(arithmetic.left) or nullable(arithmetic.right)
+        case Function(name="coalesce") as function:
+            return all(nullable(argument) for argument in function.arguments)
+        case Function() as function:
+            return any(nullable(argument) for argument in function.arguments)
+
+
+def literal(value: object, type: FieldType, place: object) -> Literal:
+    """A value as a literal of a type; `TypeError` if its class is not one the type takes."""
+    if type.accepts and not isinstance(value, type.accepts):
+        raise TypeError(f"{place!r} holds {type.name}: it cannot be compared or combined with {value!r}")
+    try:
+        return Literal(type.dump(value), type)
+    except (TypeError, ValueError) as error:
+        return Literal(value, type, EncodeError(f"{place!r}: {error}"))
+
+
+def operand(value: object, like: Expression[Any, Any]) -> ExpressionNode:
+    """The other side of an operator: an expression of a fitting kind, or a literal of the same type."""
+    if isinstance(value, Expression):
+        mine, other = type_of(like), type_of(value)
+        if mine.kind is not other.kind and not (mine.kind in _NUMBERS and other.kind in _NUMBERS):
+            raise TypeError(f"{like!r} holds {mine.name} and {value!r} holds {other.name}: they do not compare or combine")
+        return node(value)
+    if isinstance(value, Predicate):
+        raise TypeError(f"{like!r} got the condition {value!r} where a value belongs; put conditions in parentheses")
+    return literal(value, type_of(like), like)
+
+
+_NUMBERS = frozenset({Kind.INT, Kind.FLOAT})
+_ARITHMETIC = frozenset({Kind.INT, Kind.FLOAT, Kind.DECIMAL})
+_UNORDERED = frozenset({Kind.JSON, Kind.BYTES})
+
+
+def _plain(kind: Kind, name: str, *accepts: type[Any]) -> FieldType:
+    from ommi.values import CANONICAL
+
+    return FieldType(kind, name, CANONICAL[kind], None, accepts)
+
+
+INT = _plain(Kind.INT, "int", int)
+FLOAT = _plain(Kind.FLOAT, "float", float, int)
+STR = _plain(Kind.STR, "str", str)
+
+
+def _compare(operator: ComparisonOperator, left: object, right: object, said: str | None = None) -> Comparison | Any:
+    like = left if isinstance(left, Expression) else cast("Expression[Any, Any]", right)
+    if right is None or left is None:
+        if operator not in ("==", "!="):
+            raise TypeError(f"{like!r} {said or operator} None: a missing value has no order; write .is_null() or == None")
+        missing = IsNull(node(like))
+        return missing if operator == "==" else Not(missing)
+    if operator not in ("==", "!="):
+        _ordered(like, said or operator)
+    return Comparison(operator, node(like), operand(right, like))
+
+
+def _ordered(expression: Expression[Any, Any], said: str) -> ExpressionNode:
+    found = type_of(expression)
+    if found.kind in _UNORDERED:
+        raise TypeError(f"{expression!r} holds {found.name}, which has no order: .{said} cannot be asked of it" if said.isalpha()
+                        else f"{expression!r} holds {found.name}, which has no order: {said} cannot be asked of it")
+    return node(expression)
+
+
+def _membership(expression: Expression[Any, Any], values: object) -> Membership | InQuery:
+    if isinstance(values, Subquery):
+        query = values.subquery()
+        assert query.columns is not None
+        operand(query.columns[0], expression)
+        return InQuery(node(expression), query)
+    if isinstance(values, (str, bytes, Expression, Predicate)) or not isinstance(values, Collection):
+        raise TypeError(f"{expression!r}.in_(…) takes a collection of values or a query of one column, not {values!r}")
+    found = type_of(expression)
+    present = tuple(literal(value, found, expression) for value in values if value is not None)
+    return Membership(node(expression), present, missing=len(present) < len(values))
+
+
+def _texts(expression: Expression[Any, Any], said: str) -> ExpressionNode:
+    if type_of(expression).kind is not Kind.STR:
+        raise TypeError(f"{expression!r} holds {type_of(expression).name}: .{said} is asked of text")
+    return node(expression)
+
+
+def _text(operator: TextOperator, expression: Expression[Any, Any], pattern: object) -> TextMatch:
+    subject = _texts(expression, operator)
+    if isinstance(pattern, Expression):
+        if operator in ("like", "ilike", "regex"):
+            raise TypeError(f"{expression!r}.{operator} takes a str, not the column {pattern!r}")
+        return TextMatch(operator, subject, _texts(pattern, operator))
+    if not isinstance(pattern, str):
+        raise TypeError(f"{expression!r}.{operator} takes a str, not {pattern!r}")
+    return TextMatch(operator, subject, literal(pattern, STR, expression))
+
+
+def _element(expression: Expression[Any, Any], value: object) -> Literal:
+    element = type_of(expression).element
+    assert element is not None
+    return literal(value, element, expression)
+
+
+def _arithmetic(operator: ArithmeticOperator, left: object, right: object) -> Arithmetic:
+    like = left if isinstance(left, Expression) else cast("Expression[Any, Any]", right)
+    mine = type_of(like)
+    if mine.kind not in _ARITHMETIC:
+        raise TypeError(f"{like!r} holds {mine.name}: {operator} is asked of int, float or Decimal")
+    if left is None or right is None:
+        raise TypeError(f"{like!r} {operator} None: write a number, or .coalesce(…) on the column")
+    first = node(left) if isinstance(left, Expression) else _number(left, like)
+    second = operand(right, like) if isinstance(right, Expression) else _number(right, like)
+    kinds = {type_of(first).kind, type_of(second).kind}
+    if kinds == {Kind.DECIMAL}:
+        return Arithmetic(operator, first, second, mine)
+    return Arithmetic(operator, first, second, FLOAT if Kind.FLOAT in kinds or operator == "/" else INT)
+
+
+def _number(value: object, like: Expression[Any, Any]) -> Literal:
+    mine = type_of(like)
+    if mine.kind is Kind.INT and type(value) is float:  # a float makes the whole a float
+        return literal(value, FLOAT, like)
+    return literal(value, mine, like)
+
+
+Condition: TypeAlias = Predicate[Any] | bool | Callable[[Any], Predicate[Any] | bool]

@@ -1,0 +1,171 @@
+"""What a driver is handed: a closed union of frozen statements. Their values are canonical (`ommi.values`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias, final
+
+from ommi.query.expressions import ExpressionNode, Order, PredicateNode
+from ommi.schema import Field, Schema
+
+__all__ = [
+    "Count",
+    "CreateTables",
+    "Delete",
+    "DropTables",
+    "Exists",
+    "Insert",
+    "Lock",
+    "OnConflict",
+    "Select",
+    "Statement",
+    "Update",
+    "is_write",
+    "schemas_of",
+]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """Lock the rows read until the transaction ends."""
+
+    skip_locked: bool = False
+    no_wait: bool = False
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Select:
+    """Rows of one table; `columns` is `None` for all fields in the schema's order, which reads instances.
+
+    Answered by what the request's `read` makes of the rows.
+    """
+
+    schema: Schema
+    columns: tuple[ExpressionNode, ...] | None = None
+    where: PredicateNode | None = None
+    order: tuple[Order, ...] = ()
+    limit: int | None = None
+    offset: int | None = None
+    distinct: bool = False
+    lock: Lock | None = None
+
+    def __eq__(self, other: object) -> bool:
+        from ommi.query.outline import same
+
+        return same(self, other) if isinstance(other, Select) else NotImplemented
+
+    def __hash__(self) -> int:
+        from ommi.query.outline import outline
+
+        return hash(outline(self, []))
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many rows the query gives, its limit and offset respected. Answered by an `int`."""
+
+    query: Select
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Exists:
+    """Whether the query gives a row. Answered by a `bool`."""
+
+    query: Select
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class OnConflict:
+    """What an insert does when a row with the same values of `fields` is there: set `update` from the new row.
+
+    An empty `update` keeps the row that is there. `fields` are the key or those of a unique index.
+    """
+
+    fields: tuple[Field, ...]
+    update: tuple[Field, ...]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """New rows, each of canonical values for all fields in the schema's order, `DEFAULT` where the database assigns.
+
+    All rows or none. Answered by a list with one tuple of *stored* values per row, in order: without
+    `on_conflict` those of `schema.assigned`, with it those of all fields (the row as it now is).
+    """
+
+    schema: Schema
+    rows: tuple[tuple[Any, ...], ...]
+    on_conflict: OnConflict | None = None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Update:
+    """Set fields to expressions of the old row, in every row that fits; all or none. Answered by rows matched."""
+
+    schema: Schema
+    assignments: tuple[tuple[Field, ExpressionNode], ...]
+    where: PredicateNode | None = None
+
+    def __eq__(self, other: object) -> bool:
+        from ommi.query.outline import same
+
+        return same(self, other) if isinstance(other, Update) else NotImplemented
+
+    def __hash__(self) -> int:
+        from ommi.query.outline import outline
+
+        return hash(outline(self, []))
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Remove every row that fits; all or none. Answered by rows matched."""
+
+    schema: Schema
+    where: PredicateNode | None = None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class CreateTables:
+    """Create what is missing of the tables and indexes, referenced tables first. Answered by `None`.
+
+    A table that is there but lacks columns of the model is a `SchemaMismatch`.
+    """
+
+    schemas: tuple[Schema, ...]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class DropTables:
+    """Drop the tables that are there, given with referring tables first. Answered by `None`."""
+
+    schemas: tuple[Schema, ...]
+
+
+Statement: TypeAlias = Select | Count | Exists | Insert | Update | Delete | CreateTables | DropTables
+
+
+def is_write(statement: Statement) -> bool:
+    """Whether running the statement can change the database."""
+    return not isinstance(statement, (Select, Count, Exists))
+
+
+def schemas_of(statement: Statement) -> tuple[Schema, ...]:
+    """The schemas a statement is about."""
+    match statement:
+        case Count(query) | Exists(query):
+            return (query.schema,)
+        case CreateTables(schemas) | DropTables(schemas):
+            return schemas
+        case _:
+            return (statement.schema,)

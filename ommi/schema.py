@@ -1,0 +1,131 @@
+"""What a model is, as data: table, fields, key, references, indexes. Made once per class, never changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Protocol
+
+from ommi.values import FieldType, Storage
+
+__all__ = ["CheckRule", "Field", "Index", "OnDelete", "Reference", "Row", "RowCodec", "Schema"]
+
+Row = Sequence[Any]
+
+
+class OnDelete(Enum):
+    """What happens to the rows that refer to a row when it is deleted."""
+
+    RESTRICT = "restrict"
+    CASCADE = "cascade"
+    SET_NULL = "set null"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Field:
+    """One stored field: `name` on the model, `column` in the database. Compared by identity."""
+
+    name: str
+    column: str
+    type: FieldType
+    nullable: bool = False
+    is_key: bool = False
+    generated: bool = False
+    """The only key, an int or UUID: assigned when it is `None` on insert."""
+    max_length: int | None = None
+    server_default: str | None = None
+    """An SQL expression that the database evaluates when the value is left to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """An index over fields, in order; `unique` allows many rows with a missing value."""
+
+    name: str
+    fields: tuple[Field, ...]
+    unique: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRule:
+    """A condition on every row: given a `ref` of the model, it returns a predicate."""
+
+    name: str
+    fields: tuple[str, ...]
+    condition: Callable[[Any], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Fields whose values are the key (or unique fields) of a row of another model.
+
+    `target` gives that model's schema and the fields there; it is a function because the other model may be
+    declared later.
+    """
+
+    name: str
+    fields: tuple[Field, ...]
+    target: Callable[[], tuple[Schema, tuple[Field, ...]]]
+    on_delete: OnDelete = OnDelete.RESTRICT
+    enforced: bool = True
+
+
+class RowCodec(Protocol):
+    """Turns instances of one model into rows of canonical values, and rows into instances."""
+
+    def read(self, instance: Any, /) -> tuple[Any, ...]:
+        """The values of all fields, canonical, in the schema's order; `DEFAULT` where the database assigns one.
+
+        Raises `EncodeError`, naming model and field.
+        """
+        ...
+
+    def build(self, row: Row, /) -> Any:
+        """A new instance from canonical values of all fields, in the schema's order."""
+        ...
+
+    def fill(self, instance: Any, values: Iterable[tuple[Field, Any]], /) -> None:
+        """Set canonical values on a mutable instance; a frozen one stays as it is."""
+        ...
+
+    def reader(self, storage: Storage, /) -> Callable[[Iterable[Row]], list[Any]]:
+        """A function from stored rows (all fields, in the schema's order) to instances.
+
+        It takes the rows one by one and raises `DecodeError` naming table, column, key and value.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Schema:
+    """A model: its class, its table, and all the facts declared on it. Compared by identity."""
+
+    model: type[Any]
+    table: str
+    fields: tuple[Field, ...]
+    codec: RowCodec
+    indexes: tuple[Index, ...] = ()
+    """Unique ones first, each group as declared."""
+    references: tuple[Reference, ...] = ()
+    checks: tuple[CheckRule, ...] = ()
+    version: Field | None = None
+    key: tuple[Field, ...] = field(init=False)
+    by_name: dict[str, Field] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", tuple(f for f in self.fields if f.is_key))
+        object.__setattr__(self, "by_name", {f.name: f for f in self.fields})
+
+    @property
+    def name(self) -> str:
+        """The model's name, for messages."""
+        return self.model.__name__
+
+    @property
+    def assigned(self) -> tuple[Field, ...]:
+        """The fields a database may assign on insert."""
+        return tuple(f for f in self.fields if f.generated or f.server_default is not None)
+
+    def __repr__(self) -> str:
+        return f"<schema of {self.name}>"

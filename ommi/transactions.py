@@ -1,0 +1,27 @@
+"""What can be asked of a transaction, as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+__all__ = ["IsolationLevel", "TransactionOptions"]
+
+
+class IsolationLevel(IntEnum):
+    """How much concurrent transactions see of each other, weakest first (SQL:2016 §4.41, and snapshot isolation)."""
+
+    READ_UNCOMMITTED = 1
+    READ_COMMITTED = 2
+    REPEATABLE_READ = 3
+    SNAPSHOT = 4
+    SERIALIZABLE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionOptions:
+    """How a transaction is to run; `None` leaves the choice to the database. `timeout` is in seconds."""
+
+    isolation_level: IsolationLevel | None = None
+    read_only: bool = False
+    timeout: float | None = None

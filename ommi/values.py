@@ -1,0 +1,264 @@
+"""The values that can be stored: a closed set of kinds, each with one canonical Python form.
+
+A model's field turns its values into canonical ones and back (`FieldType`); a driver turns canonical values
+into what it keeps and back (`Storage`). So every driver refuses the same values, and none sees a model.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta, timezone
+from decimal import Context, Decimal
+from enum import Enum, auto
+from typing import Any, Final, final
+from uuid import UUID
+
+__all__ = [
+    "CANONICAL",
+    "DEFAULT",
+    "MAX_INT",
+    "MIN_INT",
+    "Default",
+    "FieldType",
+    "Form",
+    "Kind",
+    "Storage",
+    "json_text",
+]
+
+MIN_INT: Final = -(2**63)
+MAX_INT: Final = 2**63 - 1
+_MAX_TIMEDELTA: Final = timedelta(microseconds=MAX_INT)
+_MIN_TIMEDELTA: Final = timedelta(microseconds=MIN_INT)
+
+
+class Kind(Enum):
+    """What a column holds. `JSON` is a structure of dict, list, str, int, float, bool and None."""
+
+    INT = auto()
+    FLOAT = auto()
+    BOOL = auto()
+    STR = auto()
+    BYTES = auto()
+    DECIMAL = auto()
+    DATETIME = auto()
+    NAIVE_DATETIME = auto()
+    DATE = auto()
+    TIME = auto()
+    TIMEDELTA = auto()
+    UUID = auto()
+    JSON = auto()
+
+
+@final
+class Default:
+    """Stands in a row for a value that the database is to assign."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "DEFAULT"
+
+
+DEFAULT: Final = Default()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FieldType:
+    """The type of a field: its kind, and how its values become canonical ones (`dump`) and come back (`load`).
+
+    `dump` raises `ValueError` or `TypeError`, with a message that can follow the field's name, for a value that
+    cannot be kept without loss. `load` is `None` where a canonical value is the field's value already; it raises
+    `ValueError` or `TypeError` for one that is not. `accepts` are the exact classes `dump` may take.
+    """
+
+    kind: Kind
+    name: str
+    dump: Callable[[Any], Any]
+    load: Callable[[Any], Any] | None = None
+    accepts: tuple[type[Any], ...] = ()
+    element: FieldType | None = None
+    """The type of a list field's elements."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How a driver keeps the values of one kind.
+
+    `stored` is the exact class of what it reads back; `dump` and `load` convert between that and the canonical
+    form (`None`: they are the same), `load` raising `ValueError` or `TypeError` for what is no such value.
+    """
+
+    stored: type[Any]
+    dump: Callable[[Any], Any] | None = None
+    load: Callable[[Any], Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Storage:
+    """The forms of a driver, one for every kind; compared by identity, so that it can key a cache."""
+
+    name: str
+    forms: Mapping[Kind, Form]
+
+
+def json_text(value: object) -> str:
+    """The one text of a JSON structure: keys sorted, no spaces, so that equal structures have equal texts."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def _exactly(kind: type[Any], value: object) -> None:
+    if type(value) is not kind:
+        cause = f"{kind.__name__} expected, not {type(value).__name__} {_short(value)}"
+        if isinstance(value, kind):
+            cause += f" (it would be read back as plain {kind.__name__}: convert it, or declare the field as its class)"
+        raise TypeError(cause)
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _int(value: Any) -> int:
+    _exactly(int, value)
+    if not MIN_INT <= value <= MAX_INT:
+        raise ValueError(f"{_short(value)} does not fit 64 bits")
+    return int(value)
+
+
+def _float(value: Any) -> float:
+    if type(value) is int:
+        number = float(value) if abs(value) <= 2**1023 else math.inf
+        if number != value:
+            raise ValueError(f"{_short(value)} cannot be a float without loss")
+        return number
+    _exactly(float, value)
+    if value != value:
+        raise ValueError("nan cannot be stored: it equals nothing; use None for a missing value")
+    return float(value) + 0.0  # -0.0 becomes 0.0
+
+
+def _bool(value: Any) -> bool:
+    _exactly(bool, value)
+    return bool(value)
+
+
+def _str(value: Any) -> str:
+    _exactly(str, value)
+    if "\0" in value:
+        raise ValueError("a text with the character NUL cannot be stored; use bytes")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError("a text with a lone surrogate cannot be stored; use bytes") from error
+    return str(value)
+
+
+def _bytes(value: Any) -> bytes:
+    _exactly(bytes, value)
+    return bytes(value)
+
+
+def _decimal(value: Any) -> Decimal:
+    _exactly(Decimal, value)
+    if not value.is_finite():
+        raise ValueError(f"{value} cannot be stored in a Decimal field")
+    if not value:
+        return Decimal(0)
+    # normalize() rounds to the context's precision: give it as many digits as there are
+    number: Decimal = Context(prec=len(value.as_tuple().digits), Emax=10**17, Emin=-(10**17)).normalize(value)
+    return number
+
+
+def _datetime(value: Any) -> datetime:
+    _exactly(datetime, value)
+    if value.tzinfo is None or value.utcoffset() is None:
+        raise ValueError(
+            f"{value!r} has no time zone; add one (datetime.now(timezone.utc)), "
+            "or declare the field Annotated[datetime, Naive]"
+        )
+    try:
+        moment: datetime = value.astimezone(timezone.utc)
+    except OverflowError as error:
+        raise ValueError(f"{value!r} lies outside the years 1 to 9999 in UTC") from error
+    return moment
+
+
+def _naive_datetime(value: Any) -> datetime:
+    _exactly(datetime, value)
+    if value.tzinfo is not None:
+        raise ValueError(f"{value!r} has a time zone, and the field is declared Naive")
+    moment: datetime = value.replace(fold=0)
+    return moment
+
+
+def _date(value: Any) -> date:
+    _exactly(date, value)
+    day: date = value
+    return day
+
+
+def _time(value: Any) -> time:
+    _exactly(time, value)
+    if value.tzinfo is not None:
+        raise ValueError(f"{value!r} has a time zone; a time of day is stored without one")
+    moment: time = value.replace(fold=0)
+    return moment
+
+
+def _timedelta(value: Any) -> timedelta:
+    _exactly(timedelta, value)
+    if not _MIN_TIMEDELTA <= value <= _MAX_TIMEDELTA:
+        raise ValueError(f"{value!r} does not fit 64 bits of microseconds")
+    span: timedelta = value
+    return span
+
+
+def _uuid(value: Any) -> UUID:
+    _exactly(UUID, value)
+    key: UUID = value
+    return key
+
+
+def _json(value: Any) -> Any:
+    """A fresh copy of a JSON structure, so that a later change of the original changes nothing."""
+    if value is None or type(value) is bool:
+        return value
+    if type(value) is int:
+        return _int(value)
+    if type(value) is float:
+        if not math.isfinite(value):
+            raise ValueError(f"{value} cannot be stored in a nested value of no declared type")
+        return value + 0.0
+    if type(value) is str:
+        return _str(value)
+    if type(value) is list:
+        return [_json(item) for item in value]
+    if type(value) is dict:
+        for key in value:
+            if type(key) is not str:
+                raise TypeError(f"a nested dict has the key {_short(key)}; keys must be str")
+        return {_str(key): _json(item) for key, item in value.items()}
+    raise TypeError(f"{type(value).__name__} {_short(value)} cannot be stored in a nested value of no declared type")
+
+
+CANONICAL: Final[Mapping[Kind, Callable[[Any], Any]]] = {
+    Kind.INT: _int,
+    Kind.FLOAT: _float,
+    Kind.BOOL: _bool,
+    Kind.STR: _str,
+    Kind.BYTES: _bytes,
+    Kind.DECIMAL: _decimal,
+    Kind.DATETIME: _datetime,
+    Kind.NAIVE_DATETIME: _naive_datetime,
+    Kind.DATE: _date,
+    Kind.TIME: _time,
+    Kind.TIMEDELTA: _timedelta,
+    Kind.UUID: _uuid,
+    Kind.JSON: _json,
+}
+"""The canonical form of a value of each kind, or `ValueError`/`TypeError` saying why there is none."""
