@@ -1,1 +1,155 @@
-"""Functional effects for databases."""
+"""Functional effects for databases: every operation a lazy, composable, typed value.
+
+Start with `ommi_model`, `find`, `add`, `effect` and `Ommi`; the README shows them in one screen.
+"""
+
+from returns.result import Failure, Success
+
+from ommi.bound import BoundEffect, BoundQuery, BoundRows
+from ommi.database import Ommi, requires_database
+from ommi.effects.catching import catch
+from ommi.effects.effect import Effect, Outcome
+from ommi.effects.finding import Query, Rows, find
+from ommi.effects.many import attempt, bracket, gather, race, sleep, traverse, validate
+from ommi.effects.operations import add, add_all, delete, reload, save, upsert
+from ommi.effects.pointfree import alt, bind, lash, map_, tap
+from ommi.effects.program import Prog, effect
+from ommi.effects.schedule import Schedule
+from ommi.errors import (
+    CheckViolation,
+    CommitUnknown,
+    ConnectionFailed,
+    ConnectionLost,
+    ConstraintViolation,
+    DatabaseError,
+    Deadlock,
+    DecodeError,
+    EncodeError,
+    ForeignKeyViolation,
+    LockTimeout,
+    MultipleFound,
+    NotFound,
+    NotNullViolation,
+    OmmiError,
+    PermissionDenied,
+    PoolTimeout,
+    QueryRejected,
+    SchemaMismatch,
+    SerializationConflict,
+    StaleRecord,
+    StatementTimeout,
+    TransactionConflict,
+    Unavailable,
+    UniqueViolation,
+    UnsupportedOperation,
+)
+from ommi.models import (
+    Check,
+    Index,
+    Key,
+    MaxLength,
+    ModelCollection,
+    Naive,
+    ReferenceTo,
+    ServerDefault,
+    StoreAs,
+    Unique,
+    Version,
+    auto,
+    global_collection,
+    ommi_model,
+    ref,
+)
+from ommi.query.expressions import Column, Expression, Predicate, all_of, any_of, col, not_
+from ommi.schema import OnDelete
+from ommi.transactions import IsolationLevel, TransactionOptions
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BoundEffect",
+    "BoundQuery",
+    "BoundRows",
+    "Check",
+    "CheckViolation",
+    "Column",
+    "CommitUnknown",
+    "ConnectionFailed",
+    "ConnectionLost",
+    "ConstraintViolation",
+    "DatabaseError",
+    "Deadlock",
+    "DecodeError",
+    "Effect",
+    "EncodeError",
+    "Expression",
+    "Failure",
+    "ForeignKeyViolation",
+    "Index",
+    "IsolationLevel",
+    "Key",
+    "LockTimeout",
+    "MaxLength",
+    "ModelCollection",
+    "MultipleFound",
+    "Naive",
+    "NotFound",
+    "NotNullViolation",
+    "Ommi",
+    "OmmiError",
+    "OnDelete",
+    "Outcome",
+    "PermissionDenied",
+    "PoolTimeout",
+    "Predicate",
+    "Prog",
+    "Query",
+    "QueryRejected",
+    "ReferenceTo",
+    "Rows",
+    "Schedule",
+    "SchemaMismatch",
+    "SerializationConflict",
+    "ServerDefault",
+    "StaleRecord",
+    "StatementTimeout",
+    "StoreAs",
+    "Success",
+    "TransactionConflict",
+    "TransactionOptions",
+    "Unavailable",
+    "Unique",
+    "UniqueViolation",
+    "UnsupportedOperation",
+    "Version",
+    "add",
+    "add_all",
+    "all_of",
+    "alt",
+    "any_of",
+    "attempt",
+    "auto",
+    "bind",
+    "bracket",
+    "catch",
+    "col",
+    "delete",
+    "effect",
+    "find",
+    "gather",
+    "global_collection",
+    "lash",
+    "map_",
+    "not_",
+    "ommi_model",
+    "race",
+    "ref",
+    "reload",
+    "requires_database",
+    "save",
+    "sleep",
+    "tap",
+    "traverse",
+    "upsert",
+    "validate",
+]

@@ -1,1 +1,1 @@
-"""effects"""
+"""Programs as values: the effect nodes, the words users say, and what combines them."""

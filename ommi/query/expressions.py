@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 M_co = TypeVar("M_co", covariant=True, default=Any)
 V = TypeVar("V", default=Any)
+R_co = TypeVar("R_co", covariant=True)
 T = TypeVar("T")
 
 ComparisonOperator: TypeAlias = OneOf["==", "!=", "<", "<=", ">", ">="]
@@ -145,11 +146,11 @@ class Expression(Generic[M_co, V]):
         return And((_compare("<=", operand(low, self), self, "between"), _compare("<=", self, high, "between")))
 
     # -- membership
-    def in_(self, values: Collection[V] | Subquery[V]) -> Predicate[M_co]:
+    def in_(self, values: Collection[V] | Subquery[tuple[V]] | Subquery[tuple[V | None]]) -> Predicate[M_co]:
         """One of the values, or of the values a query selects; `None` among them matches a missing value."""
         return _membership(self, values)
 
-    def not_in(self, values: Collection[V] | Subquery[V]) -> Predicate[M_co]:
+    def not_in(self, values: Collection[V] | Subquery[tuple[V]] | Subquery[tuple[V | None]]) -> Predicate[M_co]:
         """None of the values: exactly the complement of `in_`."""
         return Not(_membership(self, values))
 
@@ -466,7 +467,7 @@ class Order:
         return order_text(self)
 
 
-class Subquery(Generic[V]):
+class Subquery(Generic[R_co]):
     """What `in_` takes besides values: a query that selects one column."""
 
     __slots__ = ()

@@ -1,0 +1,1 @@
+"""Ratios against the raw driver, measured in one run: `python -m benchmarks`."""

@@ -1,0 +1,86 @@
+"""Runs every row for every contender, each measurement in a fresh process, interleaved; prints ratios to raw.
+
+`python -m benchmarks [--row NAME …] [--contender NAME …] [--repeat 5] [--json FILE]`
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+import anyio
+
+from benchmarks.contenders import CONTENDERS
+from benchmarks.rows import ROWS
+
+
+async def _once(row: str, contender: str) -> float:
+    made = CONTENDERS[contender][0]()
+    with TemporaryDirectory() as folder:
+        await made.open(Path(folder) / "benchmark.db")
+        try:
+            return await ROWS[row](made)
+        finally:
+            await made.close()
+
+
+def _measured(row: str, contender: str) -> float:
+    """Seconds, in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks", "--one", row, contender]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return float(done.stdout)
+
+
+def _table(times: dict[str, dict[str, list[float]]], contenders: list[str]) -> list[str]:
+    width = max(map(len, times)) + 2
+    lines = ["".ljust(width) + "".join(name.rjust(11) for name in contenders)]
+    for row, found in times.items():
+        base = median(found["raw"])
+        ratios = [f"{median(found[name]) / base:.2f}".rjust(11) for name in contenders]
+        lines.append(row.ljust(width) + "".join(ratios))
+    return lines
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--row", action="append", choices=[*ROWS], help="only this row (may be repeated)")
+    parser.add_argument("--contender", action="append", choices=[*CONTENDERS], help="only this one, besides raw")
+    parser.add_argument("--repeat", type=int, default=5, help="measurements of each (default 5)")
+    parser.add_argument("--json", type=Path, help="write the seconds of all measurements to this file")
+    parser.add_argument("--one", nargs=2, metavar=("ROW", "CONTENDER"), help="one measurement in this process; seconds")
+    chosen = parser.parse_args()
+    if chosen.one:
+        row, contender = chosen.one
+        print(anyio.run(_once, row, contender, backend=CONTENDERS[contender][1]))
+        return
+    rows: list[str] = chosen.row or [*ROWS]
+    contenders: list[str] = ["raw", *(name for name in chosen.contender or CONTENDERS if name != "raw")]
+    times: dict[str, dict[str, list[float]]] = {row: {name: [] for name in contenders} for row in rows}
+    for row in rows:
+        for turn in range(chosen.repeat):
+            order = contenders[turn % len(contenders) :] + contenders[: turn % len(contenders)]
+            for name in order:
+                times[row][name].append(_measured(row, name))
+            print(f"\r{row}: {turn + 1} of {chosen.repeat}".ljust(60), end="", file=sys.stderr, flush=True)
+    print("\r".ljust(61) + "\r", end="", file=sys.stderr)
+    print(f"time relative to raw aiosqlite (median of {chosen.repeat}); Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}")
+    print("\n".join(_table(times, contenders)))
+    if chosen.json is not None:
+        chosen.json.write_text(json.dumps(times, indent=1))
+    if chosen.row is None:
+        from benchmarks.interpreter import measure
+
+        print("\ncost of a step without I/O, in microseconds")
+        for name, spent in measure().items():
+            print(f"  {name.ljust(46)}{spent:7.2f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,218 @@
+"""The same operations by different means. Every operation returns its result, which is checked."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
+from typing import Any, Protocol
+
+import anyio
+
+from benchmarks.records import COLLECTION, CREATE, INSERT, SELECT, Record, parameters, stored
+from ommi import Ommi, Prog, add, add_all, col, effect, find
+from ommi.errors import OmmiError
+
+__all__ = ["CONTENDERS", "Contender"]
+
+_PRAGMAS = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON"
+_PAGE = f"{SELECT} WHERE age > ? AND active = ? AND name LIKE 'name%' ORDER BY age DESC, id DESC LIMIT 20"
+
+
+class Contender(Protocol):
+    """What is measured; keys count from 1."""
+
+    async def open(self, path: Path) -> None: ...
+    async def close(self) -> None: ...
+    async def insert(self, record: Record) -> int: ...
+    async def insert_many(self, records: list[Record]) -> int: ...
+    async def fetch(self) -> list[Record]: ...
+    async def get(self, key: int) -> Record: ...
+    async def page(self, age: int) -> list[Record]: ...
+    async def update(self, key: int, age: int) -> int: ...
+    async def count(self, age: int) -> int: ...
+    async def delete(self, key: int) -> int: ...
+    async def transaction(self, keys: list[int], age: int) -> int: ...
+
+
+class RawAiosqlite:
+    """aiosqlite used well: its calls of one thread hop, and dataclasses built by hand."""
+
+    async def open(self, path: Path) -> None:
+        import aiosqlite
+
+        self.connection = await aiosqlite.connect(path, isolation_level=None)
+        await self.connection.executescript(_PRAGMAS)
+        await self.connection.execute(CREATE)
+
+    async def close(self) -> None:
+        await self.connection.close()
+
+    async def insert(self, record: Record) -> int:
+        row = await self.connection.execute_insert(INSERT, parameters(record))
+        assert row is not None
+        return int(row[0])
+
+    async def insert_many(self, records: list[Record]) -> int:
+        await self.connection.execute("BEGIN")
+        cursor = await self.connection.executemany(INSERT, [parameters(record) for record in records])
+        await self.connection.execute("COMMIT")
+        return cursor.rowcount
+
+    async def fetch(self) -> list[Record]:
+        return [stored(row) for row in await self.connection.execute_fetchall(SELECT)]
+
+    async def get(self, key: int) -> Record:
+        (row,) = await self.connection.execute_fetchall(f"{SELECT} WHERE id = ?", (key,))
+        return stored(row)
+
+    async def page(self, age: int) -> list[Record]:
+        return [stored(row) for row in await self.connection.execute_fetchall(_PAGE, (age, True))]
+
+    async def update(self, key: int, age: int) -> int:
+        cursor = await self.connection.execute("UPDATE record SET age = ? WHERE id = ?", (age, key))
+        return cursor.rowcount
+
+    async def count(self, age: int) -> int:
+        ((found,),) = await self.connection.execute_fetchall("SELECT count(*) FROM record WHERE age > ?", (age,))
+        return int(found)
+
+    async def delete(self, key: int) -> int:
+        cursor = await self.connection.execute("DELETE FROM record WHERE id = ?", (key,))
+        return cursor.rowcount
+
+    async def transaction(self, keys: list[int], age: int) -> int:
+        await self.connection.execute("BEGIN IMMEDIATE")
+        matched = 0
+        for key in keys:
+            matched += await self.update(key, age)
+        await self.connection.execute("COMMIT")
+        return matched
+
+
+class RawTight:
+    """sqlite3 in the thread of the event loop, which it blocks: the least work anyone could do."""
+
+    async def open(self, path: Path) -> None:
+        self.connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self.connection.executescript(_PRAGMAS)
+        self.connection.execute(CREATE)
+
+    async def close(self) -> None:
+        self.connection.close()
+
+    async def call(self, function: Callable[[], Any]) -> Any:
+        return function()
+
+    async def insert(self, record: Record) -> int:
+        return int(await self.call(lambda: self.connection.execute(INSERT, parameters(record)).lastrowid))
+
+    async def insert_many(self, records: list[Record]) -> int:
+        def work() -> int:
+            self.connection.execute("BEGIN")
+            count = self.connection.executemany(INSERT, [parameters(record) for record in records]).rowcount
+            self.connection.execute("COMMIT")
+            return count
+
+        return int(await self.call(work))
+
+    async def fetch(self) -> list[Record]:
+        found: list[Record] = await self.call(lambda: [stored(row) for row in self.connection.execute(SELECT)])
+        return found
+
+    async def get(self, key: int) -> Record:
+        (row,) = await self.call(lambda: self.connection.execute(f"{SELECT} WHERE id = ?", (key,)).fetchall())
+        return stored(row)
+
+    async def page(self, age: int) -> list[Record]:
+        return [stored(row) for row in await self.call(lambda: self.connection.execute(_PAGE, (age, True)).fetchall())]
+
+    async def update(self, key: int, age: int) -> int:
+        sql = "UPDATE record SET age = ? WHERE id = ?"
+        return int(await self.call(lambda: self.connection.execute(sql, (age, key)).rowcount))
+
+    async def count(self, age: int) -> int:
+        sql = "SELECT count(*) FROM record WHERE age > ?"
+        return int(await self.call(lambda: self.connection.execute(sql, (age,)).fetchone()[0]))
+
+    async def delete(self, key: int) -> int:
+        return int(await self.call(lambda: self.connection.execute("DELETE FROM record WHERE id = ?", (key,)).rowcount))
+
+    async def transaction(self, keys: list[int], age: int) -> int:
+        await self.call(lambda: self.connection.execute("BEGIN IMMEDIATE"))
+        matched = 0
+        for key in keys:
+            matched += await self.update(key, age)
+        await self.call(lambda: self.connection.execute("COMMIT"))
+        return matched
+
+
+class RawThread(RawTight):
+    """sqlite3 through the event loop's own worker threads, one hop a call, one call at a time."""
+
+    async def open(self, path: Path) -> None:
+        await super().open(path)
+        self.limiter = anyio.CapacityLimiter(1)
+
+    async def call(self, function: Callable[[], Any]) -> Any:
+        return await anyio.to_thread.run_sync(function, limiter=self.limiter)
+
+
+@effect
+def _updates(keys: Iterable[int], age: int) -> Prog[int, OmmiError]:
+    matched = 0
+    for key in keys:
+        matched += yield from find(Record).where(lambda r, key=key: r.id == key).set(lambda r: r.age, age)  # type: ignore[misc]
+    return matched
+
+
+class WithOmmi:
+    """Ommi, as its documentation writes it."""
+
+    async def open(self, path: Path) -> None:
+        self.database = Ommi.connect(f"sqlite:///{path}", synchronous="NORMAL")
+        await self.database.__aenter__()
+        (await self.database.run(self.database.schema.create(COLLECTION))).unwrap()
+
+    async def close(self) -> None:
+        await self.database.__aexit__(None, None, None)
+
+    async def insert(self, record: Record) -> int:
+        return (await self.database.run(add(record))).unwrap().id
+
+    async def insert_many(self, records: list[Record]) -> int:
+        return len((await self.database.run(add_all(records))).unwrap())
+
+    async def fetch(self) -> list[Record]:
+        return (await self.database.run(find(Record).all())).unwrap()
+
+    async def get(self, key: int) -> Record:
+        return (await self.database.run(find(Record).where(lambda r: r.id == key).one())).unwrap()
+
+    async def page(self, age: int) -> list[Record]:
+        query = find(Record).where(lambda r: r.age > age, lambda r: r.active == True, lambda r: r.name.startswith("name"))  # noqa: E712
+        return (await self.database.run(query.order_by(lambda r: col(r.age).desc).limit(20).all())).unwrap()
+
+    async def update(self, key: int, age: int) -> int:
+        return (await self.database.run(find(Record).where(lambda r: r.id == key).update(age=age))).unwrap()
+
+    async def count(self, age: int) -> int:
+        return (await self.database.run(find(Record).where(lambda r: r.age > age).count())).unwrap()
+
+    async def delete(self, key: int) -> int:
+        return (await self.database.run(find(Record).where(lambda r: r.id == key).delete())).unwrap()
+
+    async def transaction(self, keys: list[int], age: int) -> int:
+        return (await self.database.run(_updates(keys, age).transactional())).unwrap()
+
+
+CONTENDERS: dict[str, tuple[Callable[[], Contender], str]] = {
+    "raw": (RawAiosqlite, "asyncio"),
+    "thread": (RawThread, "asyncio"),
+    "tight": (RawTight, "asyncio"),
+    "ommi": (WithOmmi, "asyncio"),
+    "ommi-trio": (WithOmmi, "trio"),
+}
+"""Every contender and its event loop; `raw` is what the ratios are relative to."""
+
+Operation = Callable[[Contender], Awaitable[None]]

@@ -1,0 +1,145 @@
+"""The rows of the table: each prepares a database, runs an operation often enough, and checks what came out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+
+import anyio
+
+from benchmarks.contenders import Contender
+from benchmarks.records import check, record, records
+
+__all__ = ["ROWS", "Row"]
+
+Row = Callable[[Contender], Awaitable[float]]
+_FILLED = 10_000
+
+
+async def _filled(contender: Contender, count: int = _FILLED) -> None:
+    assert await contender.insert_many(list(records(count))) == count
+
+
+async def insert_one(contender: Contender) -> float:
+    """Insert one record, autocommit."""
+    start = time.perf_counter()
+    for number in range(300):
+        assert await contender.insert(record(number)) == number + 1
+    return time.perf_counter() - start
+
+
+async def insert_many(contender: Contender) -> float:
+    """Insert 10,000 records at once."""
+    found = list(records(_FILLED))
+    start = time.perf_counter()
+    assert await contender.insert_many(found) == _FILLED
+    return time.perf_counter() - start
+
+
+async def fetch(contender: Contender) -> float:
+    """Fetch 10,000 records as objects."""
+    await _filled(contender)
+    start = time.perf_counter()
+    for _ in range(3):
+        found = await contender.fetch()
+    spent = time.perf_counter() - start
+    assert len(found) == _FILLED
+    check(found[4321], 4321)
+    return spent
+
+
+async def get(contender: Contender) -> float:
+    """Get a record by its key."""
+    await _filled(contender)
+    await contender.get(1)
+    start = time.perf_counter()
+    for number in range(0, 4000, 4):
+        found = await contender.get(number + 1)
+    spent = time.perf_counter() - start
+    check(found, 3996)
+    return spent
+
+
+async def page(contender: Contender) -> float:
+    """Three conditions, an order, limit 20."""
+    await _filled(contender, 1000)
+    start = time.perf_counter()
+    for number in range(200):
+        found = await contender.page(number % 60)
+    spent = time.perf_counter() - start
+    assert [one.age for one in found] == sorted((one.age for one in found), reverse=True) and len(found) == 20
+    return spent
+
+
+async def update(contender: Contender) -> float:
+    """Update a record by its key."""
+    await _filled(contender)
+    start = time.perf_counter()
+    for number in range(300):
+        assert await contender.update(number + 1, 77) == 1
+    spent = time.perf_counter() - start
+    assert (await contender.get(300)).age == 77
+    return spent
+
+
+async def count(contender: Contender) -> float:
+    """Count with a condition, in 1,000 rows."""
+    await _filled(contender, 1000)
+    start = time.perf_counter()
+    for _ in range(500):
+        found = await contender.count(44)
+    spent = time.perf_counter() - start
+    assert found == sum(one.age > 44 for one in records(1000))
+    return spent
+
+
+async def delete(contender: Contender) -> float:
+    """Delete a record by its key."""
+    await _filled(contender)
+    start = time.perf_counter()
+    for number in range(300):
+        assert await contender.delete(number + 1) == 1
+    spent = time.perf_counter() - start
+    assert await contender.count(-1) == _FILLED - 300
+    return spent
+
+
+async def twenty_tasks(contender: Contender) -> float:
+    """20 tasks, each getting 50 records by key."""
+    await _filled(contender)
+
+    async def work(first: int) -> None:
+        for number in range(first, first + 50):
+            check(await contender.get(number + 1), number)
+
+    start = time.perf_counter()
+    async with anyio.create_task_group() as group:
+        for task in range(20):
+            group.start_soon(work, task * 400)
+    return time.perf_counter() - start
+
+
+async def transaction(contender: Contender) -> float:
+    """A transaction of six statements (six updates between BEGIN and COMMIT)."""
+    await _filled(contender)
+    start = time.perf_counter()
+    for number in range(100):
+        assert await contender.transaction(list(range(number * 6 + 1, number * 6 + 7)), 78) == 6
+    spent = time.perf_counter() - start
+    assert (await contender.get(600)).age == 78
+    return spent
+
+
+ROWS: dict[str, Row] = {
+    "insert one, autocommit": insert_one,
+    "bulk insert 10,000": insert_many,
+    "fetch 10,000 as objects": fetch,
+    "get by key": get,
+    "3 conditions, order, limit 20": page,
+    "update by key": update,
+    "count": count,
+    "delete by key": delete,
+    "20 tasks, get by key": twenty_tasks,
+    "transaction of 6 statements": transaction,
+}
+"""The rows of performance.md that exist for SQLite so far, by their names there."""

@@ -1,0 +1,1 @@
+"""Programs that use Ommi the way an application does."""

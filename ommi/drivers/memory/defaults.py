@@ -1,0 +1,72 @@
+"""What a `ServerDefault` gives in memory: literals and the current time; anything else needs a real database."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+
+from ommi.drivers.memory.forms import stored
+from ommi.errors import UnsupportedOperation
+from ommi.schema import Field, Schema
+from ommi.values import CANONICAL, Kind
+
+__all__ = ["server_default"]
+
+_TEXT: Final = re.compile(r"'((?:[^']|'')*)'")
+_NUMBER: Final = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+
+_FROM_TEXT: Final[Mapping[Kind, Callable[[str], Any]]] = {
+    Kind.STR: str,
+    Kind.DECIMAL: Decimal,
+    Kind.DATETIME: datetime.fromisoformat,
+    Kind.NAIVE_DATETIME: datetime.fromisoformat,
+    Kind.DATE: date.fromisoformat,
+    Kind.TIME: time.fromisoformat,
+    Kind.UUID: UUID,
+    Kind.JSON: json.loads,
+}
+_FROM_NUMBER: Final[Mapping[Kind, Callable[[str], Any]]] = {Kind.INT: int, Kind.FLOAT: float, Kind.DECIMAL: Decimal}
+_NOW: Final[Mapping[tuple[str, Kind], Callable[[datetime], Any]]] = {
+    ("CURRENT_TIMESTAMP", Kind.DATETIME): lambda now: now,
+    ("CURRENT_TIMESTAMP", Kind.NAIVE_DATETIME): lambda now: now.replace(tzinfo=None),
+    ("CURRENT_DATE", Kind.DATE): datetime.date,
+    ("CURRENT_TIME", Kind.TIME): datetime.time,
+}
+
+
+def server_default(schema: Schema, field: Field, now: datetime) -> Any:
+    """The stored value of a field's default, `now` being in UTC.
+
+    `UnsupportedOperation` for what only a real database evaluates.
+    """
+    assert field.server_default is not None
+    try:
+        value = _value(field.server_default.strip(), field.type.kind, now)
+        return None if value is None else stored(field.type.kind, CANONICAL[field.type.kind](value))
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise UnsupportedOperation(
+            f"the memory driver cannot evaluate ServerDefault({field.server_default!r}) of {schema.name}.{field.name} "
+            f"as {field.type.name}: it knows texts, numbers, TRUE, FALSE, NULL and CURRENT_TIMESTAMP; "
+            "give the value in the program, or run on another database"
+        ) from error
+
+
+def _value(expression: str, kind: Kind, now: datetime) -> Any:
+    word = expression.upper()
+    if word == "NULL":
+        return None
+    if word in ("TRUE", "FALSE") and kind is Kind.BOOL:
+        return word == "TRUE"
+    if word.startswith("CURRENT_"):
+        return _NOW[word, kind](now)
+    if _NUMBER.fullmatch(expression):
+        return _FROM_NUMBER[kind](expression)
+    text = _TEXT.fullmatch(expression)
+    if text is None:
+        raise ValueError(f"{expression} is no literal")
+    return _FROM_TEXT[kind](text[1].replace("''", "'"))

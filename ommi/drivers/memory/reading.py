@@ -1,0 +1,116 @@
+"""Answering `Select`, `Count` and `Exists` from what one reader sees."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from itertools import product
+from typing import Any
+
+from ommi.drivers.memory.evaluate import Evaluation, Stored
+from ommi.drivers.memory.forms import stored
+from ommi.drivers.memory.tables import Lookup, Table, View
+from ommi.errors import QueryRejected
+from ommi.query.expressions import And, Column, Comparison, ExpressionNode, Literal, Membership, Order, PredicateNode
+from ommi.query.outline import same
+from ommi.query.statements import Select
+from ommi.schema import Schema
+
+__all__ = ["count", "evaluation", "matching", "select"]
+
+
+def select(view: View, query: Select) -> list[Stored]:
+    """The rows of a query: all fields, or the columns selected."""
+    rows = list(matching(view, query.schema, query.where).values())
+    found = evaluation(view, query.schema)
+    found.sort(rows, _total_order(query))
+    if query.columns is None:
+        return rows[_page(query)]
+    if query.distinct:
+        return _distinct(found, query, rows)[_page(query)]
+    return _projected(found, query.columns, rows[_page(query)])
+
+
+def count(view: View, query: Select) -> int:
+    """How many rows a query gives."""
+    rows: Collection[Stored] = matching(view, query.schema, query.where).values()
+    if query.columns is not None and query.distinct:
+        rows = _distinct(evaluation(view, query.schema), query, rows)
+    return len(range(len(rows))[_page(query)])
+
+
+def matching(view: View, schema: Schema, where: PredicateNode | None) -> dict[int, Stored]:
+    """The rows for which a predicate holds, by number, in the order of insertion."""
+    table = view.table(schema)
+    holds = evaluation(view, schema).test(where)
+    rows = _candidates(view, table, schema, where)
+    return rows if where is None else {number: row for number, row in rows.items() if holds(row)}
+
+
+def evaluation(view: View, schema: Schema) -> Evaluation:
+    """Evaluates over a schema's rows; a subquery is answered from the same view."""
+    return Evaluation(schema, lambda query: select(view, query))
+
+
+def _page(query: Select) -> slice:
+    start = query.offset or 0
+    return slice(start, None if query.limit is None else start + query.limit)
+
+
+def _projected(found: Evaluation, columns: tuple[ExpressionNode, ...], rows: Iterable[Stored]) -> list[Stored]:
+    values = [found.value(column) for column in columns]
+    return [tuple([value(row) for value in values]) for row in rows]
+
+
+def _distinct(found: Evaluation, query: Select, rows: Iterable[Stored]) -> list[Stored]:
+    assert query.columns is not None
+    for part in query.order:
+        if not any(same(part.expression, column) for column in query.columns):
+            raise QueryRejected(
+                f"distinct rows of {query.schema.name} cannot be ordered by {part.expression!r}, "
+                "which is not selected: select it, too"
+            )
+    return list(dict.fromkeys(_projected(found, query.columns, rows)))
+
+
+def _total_order(query: Select) -> tuple[Order, ...]:
+    """With a limit or offset the key decides what the order leaves open."""
+    distinct = query.distinct and query.columns is not None
+    if distinct or (query.limit is None and query.offset is None):
+        return query.order
+    descending = bool(query.order) and query.order[-1].descending
+    return (*query.order, *(Order(Column(query.schema, key), descending) for key in query.schema.key))
+
+
+def _candidates(view: View, table: Table, schema: Schema, where: PredicateNode | None) -> dict[int, Stored]:
+    """At least the rows for which a predicate holds: found by an index where its equalities allow it."""
+    wanted = dict(_wanted(schema, where))
+    if wanted:
+        for lookup in table.lookups:
+            if wanted.keys() >= set(lookup.positions):
+                return view.rows_at(table, _found(lookup, wanted))
+    return view.rows(table)
+
+
+def _found(lookup: Lookup, wanted: Mapping[int, tuple[Any, ...]]) -> Iterator[int]:
+    for values in product(*(wanted[place] for place in lookup.positions)):
+        yield from lookup.rows(lookup.token_of(values))
+
+
+def _wanted(schema: Schema, where: PredicateNode | None) -> Iterator[tuple[int, tuple[Any, ...]]]:
+    """The positions that a predicate wants to have one of some values."""
+    match where:
+        case And(parts):
+            for part in parts:
+                yield from _wanted(schema, part)
+        case Comparison("==", Column() as column, Literal() as literal) | Comparison(
+            "==", Literal() as literal, Column() as column
+        ) if literal.value is not None:
+            yield _position(schema, column), (stored(literal.type.kind, literal.value),)
+        case Membership(Column() as column, literals, missing=False):
+            yield _position(schema, column), tuple(stored(one.type.kind, one.value) for one in literals)
+        case _:
+            return
+
+
+def _position(schema: Schema, column: Column[Any, Any]) -> int:
+    return schema.fields.index(column.field)

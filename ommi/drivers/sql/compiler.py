@@ -1,0 +1,270 @@
+"""Statements into SQL and parameters; what a shape compiles to is kept, so that a repeated query compiles once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Generic, NamedTuple, TypeAlias, assert_never, final
+
+from typing_extensions import TypeVar
+
+from ommi.drivers.sql.dialect import Dialect
+from ommi.drivers.sql.fragment import Encode, Fragment, Place, encoder, fill, joined, places, render, text
+from ommi.drivers.sql.translation import Scope, Translation
+from ommi.errors import QueryRejected
+from ommi.query.expressions import ExpressionNode, Literal, type_of
+from ommi.query.outline import outline
+from ommi.query.statements import Count, Delete, Exists, OnConflict, Select, Update
+from ommi.schema import Field, Row, Schema
+from ommi.values import Kind
+
+__all__ = ["Compilable", "Compiler", "InsertPlan", "Prepared"]
+
+Compilable: TypeAlias = Select | Count | Exists | Update | Delete
+
+_SHAPES: Final = 512
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class Prepared(NamedTuple):
+    """SQL and its parameters, in the database's own forms."""
+
+    sql: str
+    parameters: Sequence[Any]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class InsertPlan:
+    """How rows of one model are inserted: `encode` makes the parameters of a row of canonical values."""
+
+    sql: str
+    encode: Callable[[Row], Sequence[Any]]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    sql: str
+    encode: Encode | None
+    paged: bool
+
+
+@final
+class _Recent(Generic[K, V]):
+    """A bounded mapping that forgets what was not asked for lately.
+
+    Two generations of at most half the size: what is found in the old one moves to the young one, and when that
+    is full it becomes the old one. Safe to use from several threads without a lock: the worst is a value made twice.
+    """
+
+    __slots__ = ("_half", "_old", "_young")
+
+    def __init__(self, size: int) -> None:
+        self._half = size // 2
+        self._young: dict[K, V] = {}
+        self._old: dict[K, V] = {}
+
+    def get(self, key: K) -> V | None:
+        found = self._young.get(key)
+        if found is None:
+            found = self._old.get(key)
+            if found is not None:
+                self.put(key, found)
+        return found
+
+    def put(self, key: K, value: V) -> None:
+        if len(self._young) >= self._half:
+            self._old, self._young = self._young, {}
+        self._young[key] = value
+
+    def __len__(self) -> int:
+        return len(self._young) + len(self._old)
+
+
+@final
+class Compiler:
+    """Compiles the statements of one dialect, from any thread."""
+
+    __slots__ = ("_inserts", "_shapes", "dialect", "known")
+
+    def __init__(self, dialect: Dialect) -> None:
+        self.dialect = dialect
+        self.known: dict[str, Schema] = {}
+        """The schemas seen so far, by table: so that an error can name the model of another table."""
+        self._shapes: _Recent[Hashable, _Shape] = _Recent(_SHAPES)
+        self._inserts: _Recent[Hashable, InsertPlan] = _Recent(_SHAPES)
+
+    def prepare(self, statement: Compilable) -> Prepared:
+        """The SQL of a statement, with its parameters.
+
+        Raises the `EncodeError` of a value that does not fit, `QueryRejected` for a statement that cannot mean
+        anything, and `UnsupportedOperation` for one the database has no words for.
+        """
+        literals: list[Literal] = []
+        key = outline(statement, literals)
+        values = []
+        absent = False
+        for literal in literals:
+            if literal.unfit is not None:
+                raise literal.unfit
+            value = literal.value
+            if value is None:
+                absent = True
+            values.append(value)
+        if absent:  # a missing value has SQL of its own
+            key = (key, tuple([literal.value is None for literal in literals]))
+        shape = self._shapes.get(key)
+        if shape is None:
+            shape = self._compile(statement, len(values))
+            self._shapes.put(key, shape)
+        if shape.paged:
+            values += _page(statement)
+        encode = shape.encode
+        return Prepared(shape.sql, values if encode is None else encode(values))
+
+    def insert(
+        self,
+        schema: Schema,
+        omitted: tuple[Field, ...] = (),
+        on_conflict: OnConflict | None = None,
+        returning: tuple[Field, ...] = (),
+    ) -> InsertPlan:
+        """How to insert a row whose `omitted` fields are left to the database."""
+        key = (schema, omitted, on_conflict, returning)
+        plan = self._inserts.get(key)
+        if plan is None:
+            plan = self._insert(schema, omitted, on_conflict, returning)
+            self._inserts.put(key, plan)
+        return plan
+
+    def finish(self, fragment: Fragment, values: Sequence[Any]) -> Prepared:
+        """A fragment's SQL and its parameters, from a statement's values."""
+        encode = encoder(places(fragment), len(values))
+        return Prepared(self._render(fragment), values if encode is None else encode(values))
+
+    def learn(self, schemas: Iterable[Schema]) -> None:
+        """Remember the schemas, and those that they refer to."""
+        for schema in schemas:
+            if self.known.get(schema.table) is schema:
+                continue
+            self.known[schema.table] = schema
+            self.learn(reference.target()[0] for reference in schema.references if reference.enforced)
+
+    def _render(self, fragment: Fragment) -> str:
+        placeholder = self.dialect.placeholder
+        return render(fragment, lambda number, place: placeholder(number, place.kind))
+
+    def _compile(self, statement: Compilable, width: int) -> _Shape:
+        translation = Translation(self.dialect, self.dialect.query)
+        match statement:
+            case Select():
+                sql = self._select(translation, statement)
+            case Count(query):
+                sql = self._count(translation, query)
+            case Exists(query):
+                sql = fill("SELECT EXISTS ({0})", self._found(translation, query))
+            case Update():
+                sql = self._update(translation, statement)
+            case Delete(schema, where):
+                sql = text(f"DELETE FROM {translation.table(schema)}")
+                if where is not None:
+                    sql += (" WHERE ", *translation.where(where, Scope(schema)))
+            case _:
+                assert_never(statement)
+        assert translation.taken == width, "the literals were not met in the order of outline()"
+        self.learn([statement.query.schema if isinstance(statement, (Count, Exists)) else statement.schema])
+        page = _page(statement)
+        return _Shape(self._render(sql), encoder(places(sql), width + len(page)), bool(page))
+
+    def _select(self, translation: Translation, query: Select) -> Fragment:
+        parts = translation.parts(query, Scope(query.schema))
+        order = joined(", ", parts.order) if parts.order else None
+        columns = joined(", ", parts.columns)
+        limits = _limits(translation, query)
+        sql = translation.assembled(query, columns, translation.table(query.schema), parts.where, order, *limits)
+        return sql if query.lock is None else (*sql, self.dialect.lock(query.lock))
+
+    def _count(self, translation: Translation, query: Select) -> Fragment:
+        if query.limit is None and query.offset is None and not query.distinct:
+            parts = translation.parts(query, Scope(query.schema))
+            table = translation.table(query.schema)
+            return translation.assembled(query, text("count(*)"), table, parts.where, None, None, None)
+        counted = self.dialect.query.quote("counted")
+        return fill(f"SELECT count(*) FROM ({{0}}) AS {counted}", self._found(translation, query))
+
+    def _found(self, translation: Translation, query: Select) -> Fragment:
+        """The rows of a query of which only the number matters."""
+        parts = translation.parts(query, Scope(query.schema))
+        columns = joined(", ", parts.columns) if query.distinct else text("1")
+        limits = _limits(translation, query)
+        return translation.assembled(query, columns, translation.table(query.schema), parts.where, None, *limits)
+
+    def _update(self, translation: Translation, statement: Update) -> Fragment:
+        scope = Scope(statement.schema)
+        sets = [self._assignment(translation, field, value, scope) for field, value in statement.assignments]
+        sql = fill(f"UPDATE {translation.table(statement.schema)} SET {{0}}", joined(", ", sets))
+        return sql if statement.where is None else (*sql, " WHERE ", *translation.where(statement.where, scope))
+
+    def _assignment(self, translation: Translation, field: Field, value: ExpressionNode, scope: Scope) -> Fragment:
+        found, wanted = type_of(value), field.type
+        if found.kind is not wanted.kind and (found.kind, wanted.kind) != (Kind.INT, Kind.FLOAT):
+            raise QueryRejected(
+                f"{scope.schema.name}.{field.name} holds {wanted.name} and cannot be set to {value!r}, "
+                f"which is {found.name}",
+                model=scope.schema.model,
+            )
+        return fill("{0} = {1}", translation.column(field, scope), translation.as_kind(value, wanted.kind, scope))
+
+    def _insert(
+        self, schema: Schema, omitted: tuple[Field, ...], on_conflict: OnConflict | None, returning: tuple[Field, ...]
+    ) -> InsertPlan:
+        quote, forms = self.dialect.query.quote, self.dialect.storage.forms
+        table = quote(schema.table)
+        given = [(n, f) for n, f in enumerate(schema.fields) if f not in omitted]
+        taken = [Place(n, f.type.kind, forms[f.type.kind].dump) for n, f in given]
+        if given:
+            columns = ", ".join(quote(f.column) for _, f in given)
+            marks: list[Fragment] = [(place,) for place in taken]
+            sql = fill(f"INSERT INTO {{0}} ({{1}}) VALUES ({{2}})", text(table), text(columns), joined(", ", marks))
+        else:
+            sql = text(f"INSERT INTO {table} DEFAULT VALUES")
+        if on_conflict is not None:
+            sql += (_conflict(on_conflict, table, quote),)
+        if returning:
+            sql += (" RETURNING " + ", ".join(quote(f.column) for f in returning),)
+        self.learn([schema])
+        encode = encoder(taken, len(schema.fields), optional=True)
+        return InsertPlan(self._render(sql), _unchanged if encode is None else encode)
+
+
+def _conflict(on_conflict: OnConflict, table: str, quote: Callable[[str], str]) -> str:
+    fields = [quote(f.column) for f in on_conflict.fields]
+    updated = [quote(f.column) for f in on_conflict.update]
+    # DO NOTHING would not give the row that is there: set one of its values to itself
+    sets = [f"{name} = excluded.{name}" for name in updated] or [f"{fields[0]} = {table}.{fields[0]}"]
+    return f" ON CONFLICT ({', '.join(fields)}) DO UPDATE SET {', '.join(sets)}"
+
+
+def _unchanged(row: Row) -> Row:
+    return row
+
+
+def _page(statement: Compilable) -> list[int]:
+    """The limit and offset that are there: the statement's last values."""
+    match statement:
+        case Select():
+            query = statement
+        case Count(query) | Exists(query):
+            pass
+        case _:
+            return []
+    return [number for number in (query.limit, query.offset) if number is not None]
+
+
+def _limits(translation: Translation, query: Select) -> tuple[Fragment | None, Fragment | None]:
+    at = translation.taken
+    limit: Fragment | None = None if query.limit is None else (Place(at, Kind.INT),)
+    offset: Fragment | None = None if query.offset is None else (Place(at + (limit is not None), Kind.INT),)
+    return limit, offset

@@ -1,0 +1,105 @@
+"""Tables and indexes of a schema. Nothing in them needs a function that only Ommi's connections have."""
+
+from __future__ import annotations
+
+from ommi.drivers.sql.dialect import Dialect
+from ommi.drivers.sql.fragment import Place, render
+from ommi.drivers.sql.translation import Scope, Translation
+from ommi.errors import UnsupportedOperation
+from ommi.query.checks import check_predicates
+from ommi.query.expressions import Literal, PredicateNode
+from ommi.query.outline import outline
+from ommi.schema import CheckRule, Field, Index, OnDelete, Reference, Schema
+
+__all__ = ["create_table", "drop_table"]
+
+_ON_DELETE = {OnDelete.RESTRICT: "", OnDelete.CASCADE: " ON DELETE CASCADE", OnDelete.SET_NULL: " ON DELETE SET NULL"}
+"""RESTRICT is left to the default, NO ACTION: that one looks when the statement is over, so that a statement may
+delete a row together with those that refer to it."""
+
+
+def create_table(schema: Schema, dialect: Dialect) -> list[str]:
+    """The statements that create what is missing of a table and its indexes.
+
+    Raises `UnsupportedOperation` for a check that cannot be said in the schema.
+    """
+    quote = dialect.schema.quote
+    parts = [_column(field, schema, dialect) for field in schema.fields]
+    if _definition(schema, dialect) is None:
+        parts.append(f"PRIMARY KEY ({_columns(schema.key, dialect)})")
+    parts += [_check(rule, condition, schema, dialect) for rule, condition in check_predicates(schema)]
+    parts += [_reference(reference, dialect) for reference in schema.references if reference.enforced]
+    inside = ",\n  ".join(parts)
+    table = f"CREATE TABLE IF NOT EXISTS {quote(schema.table)} (\n  {inside}\n){dialect.table_options}"
+    # of several that are violated, SQLite reports the unique index that was made last
+    return [table, *(_index(index, schema, dialect) for index in reversed(schema.indexes))]
+
+
+def drop_table(schema: Schema, dialect: Dialect) -> str:
+    """The statement that drops a table, if it is there, and its indexes with it."""
+    return f"DROP TABLE IF EXISTS {dialect.schema.quote(schema.table)}"
+
+
+def _definition(schema: Schema, dialect: Dialect) -> str | None:
+    """The definition of the key, if it is one column that the database assigns."""
+    match schema.key:
+        case (key,) if key.generated:
+            return dialect.generated.get(key.type.kind)
+        case _:
+            return None
+
+
+def _column(field: Field, schema: Schema, dialect: Dialect) -> str:
+    name = dialect.schema.quote(field.column)
+    definition = _definition(schema, dialect)
+    if field.is_key and definition is not None:
+        return f"{name} {definition}"
+    required = "" if field.nullable else " NOT NULL"
+    default = "" if field.server_default is None else f" DEFAULT ({dialect.server_default(field)})"
+    return f"{name} {dialect.types[field.type.kind]}{required}{default}"
+
+
+def _columns(fields: tuple[Field, ...], dialect: Dialect) -> str:
+    return ", ".join(dialect.schema.quote(field.column) for field in fields)
+
+
+def _check(rule: CheckRule, condition: PredicateNode, schema: Schema, dialect: Dialect) -> str:
+    literals: list[Literal] = []
+    outline(condition, literals)
+    for literal in literals:
+        if literal.unfit is not None:
+            raise literal.unfit
+    values = [literal.value for literal in literals]
+    try:
+        sql = Translation(dialect, dialect.schema).where(condition, Scope(schema))
+    except UnsupportedOperation as error:
+        raise UnsupportedOperation(
+            f"the check {rule.name!r} of {schema.name}, {condition!r}, cannot be part of the table: {error.message} "
+            "without a function of its own, and the file must stay usable by other tools. "
+            "Check the value in the model instead, or write the check in other words",
+            model=schema.model,
+            constraint=rule.name,
+        ) from error
+
+    def inline(number: int, place: Place) -> str:
+        return dialect.inline(place.value(values))
+
+    # unknown would pass a CHECK, and a missing value is to violate it
+    return f"CONSTRAINT {dialect.schema.quote(rule.name)} CHECK (coalesce({render(sql, inline)}, FALSE))"
+
+
+def _reference(reference: Reference, dialect: Dialect) -> str:
+    quote = dialect.schema.quote
+    schema, fields = reference.target()
+    return (
+        f"CONSTRAINT {quote(reference.name)} FOREIGN KEY ({_columns(reference.fields, dialect)}) "
+        f"REFERENCES {quote(schema.table)} ({_columns(fields, dialect)}){_ON_DELETE[reference.on_delete]}"
+    )
+
+
+def _index(index: Index, schema: Schema, dialect: Dialect) -> str:
+    quote = dialect.schema.quote
+    nulls = ["" if dialect.nulls_smallest or not field.nullable else " NULLS FIRST" for field in index.fields]
+    columns = ", ".join(quote(field.column) + null for field, null in zip(index.fields, nulls, strict=True))
+    unique = "UNIQUE " if index.unique else ""
+    return f"CREATE {unique}INDEX IF NOT EXISTS {quote(index.name)} ON {quote(schema.table)} ({columns})"

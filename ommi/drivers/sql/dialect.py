@@ -1,0 +1,89 @@
+"""All that SQL databases disagree on, as data. Templates name their parts `{0}`, `{1}`, …"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, final
+
+from ommi.query.expressions import ArithmeticOperator, FunctionName, TextOperator
+from ommi.query.statements import Lock
+from ommi.schema import Field
+from ommi.values import Kind, Storage
+
+__all__ = ["Dialect", "TextForm", "ValueForm", "Vocabulary"]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ValueForm:
+    """A condition on `{0}` and a parameter `{1}`, which `dump` makes of a canonical value, or of a list of them."""
+
+    template: str
+    dump: Callable[[Any], Any]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class TextForm:
+    """A text operator on `{0}`.
+
+    `literal` is the condition where the pattern is known when the statement runs: its parameters `{1}`, `{2}`, …
+    are made from it by `dumps` (`None`: the pattern itself). `column` is the condition against another column.
+    """
+
+    literal: str
+    dumps: tuple[Callable[[str], Any] | None, ...] = (None,)
+    column: str | None = None
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Vocabulary:
+    """The words for expressions in one place of SQL: in statements, or in the schema. What is missing is refused."""
+
+    quote: Callable[[str], str]
+    arithmetic: Mapping[tuple[Kind, ArithmeticOperator], str]
+    """By the kind of the result. An operand may be an int where the result is a float."""
+    functions: Mapping[FunctionName, str]
+    texts: Mapping[TextOperator, TextForm]
+    as_float: str
+    """An int as a float."""
+    order_keys: Mapping[Kind, str] = field(default_factory=dict)
+    """What is compared and ordered in place of the value, for the kinds that do not order by themselves."""
+    elements: Mapping[Kind, ValueForm] = field(default_factory=dict)
+    """Whether a JSON list has an element, by the kind of its elements; `dump` takes the canonical JSON value."""
+    lists: Mapping[Kind, ValueForm] = field(default_factory=dict)
+    """Whether the value is one of a list that is passed as one parameter."""
+    longest_list: int | None = None
+    """Up to how many values are passed one by one; `None`: always."""
+    subqueries: bool = True
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Dialect:
+    """One SQL database."""
+
+    name: str
+    storage: Storage
+    placeholder: Callable[[int, Kind], str]
+    """A parameter by its number, from 1, and the kind of its value."""
+    query: Vocabulary
+    schema: Vocabulary
+    """The words that every tool knows which opens the database: no function that only Ommi registers."""
+    nulls_smallest: bool
+    """Whether missing values sort before all others, ascending."""
+    joins_not_exists: bool
+    """Whether NOT EXISTS runs as a join; where it would run once per row, NOT IN over values that are there does not."""
+    offset_alone: str
+    """An offset `{0}` without a limit."""
+    lock: Callable[[Lock], str]
+    types: Mapping[Kind, str]
+    generated: Mapping[Kind, str]
+    """The whole definition of a key that the database assigns, for the kinds where it does."""
+    table_options: str
+    server_default: Callable[[Field], str]
+    """The expression of a field's `server_default`, giving the stored form."""
+    inline: Callable[[Any], str]
+    """A stored value as SQL text: for the schema, which takes no parameters."""

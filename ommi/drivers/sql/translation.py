@@ -1,0 +1,350 @@
+"""Expressions, predicates and queries into SQL fragments: two-valued logic in a language that has three values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NoReturn, assert_never, final
+
+from ommi.drivers.sql.dialect import Dialect, Vocabulary
+from ommi.drivers.sql.fragment import Fragment, Place, fill, joined, text
+from ommi.drivers.sql.normalize import normalized
+from ommi.errors import QueryRejected, UnsupportedOperation
+from ommi.query.expressions import (
+    NEGATED,
+    And,
+    Arithmetic,
+    Column,
+    Comparison,
+    Element,
+    ExpressionNode,
+    Function,
+    InQuery,
+    IsNull,
+    Literal,
+    Membership,
+    Not,
+    Or,
+    Order,
+    PredicateNode,
+    TextMatch,
+    nullable,
+    type_of,
+)
+from ommi.query.statements import Select
+from ommi.schema import Field, Schema
+from ommi.values import Kind
+
+__all__ = ["Parts", "Scope", "Translation"]
+
+_WIDEST = 100
+"""How many parts stand beside each other before they are put in groups: SQLite's expressions are at most 1000 deep."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The table whose columns are meant, and what stands before their names."""
+
+    schema: Schema
+    prefix: str = ""
+    depth: int = 0
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A query's parts, translated."""
+
+    columns: Sequence[Fragment]
+    where: Fragment | None
+    order: Sequence[Fragment]
+
+
+@final
+class Translation:
+    """One statement on its way into SQL. It meets the literals in the order in which `outline` gathers them.
+
+    Conditions it gives are true where the predicate holds, and false or unknown where not.
+    """
+
+    __slots__ = ("dialect", "taken", "words")
+
+    def __init__(self, dialect: Dialect, words: Vocabulary) -> None:
+        self.dialect = dialect
+        self.words = words
+        self.taken = 0
+
+    # -- expressions
+
+    def expression(self, found: ExpressionNode, scope: Scope) -> Fragment:
+        """The SQL of a value, which can stand beside any operator."""
+        match found:
+            case Column():
+                return self.column(found.field, scope)
+            case Literal():
+                kind = found.type.kind
+                dump = None if found.value is None else self.dialect.storage.forms[kind].dump
+                return (Place(self._take(), kind, dump),)
+            case Arithmetic():
+                template = self.words.arithmetic.get((found.type.kind, found.operator))
+                if template is None:
+                    self.refuse(f"{found.type.name} {found.operator} {found.type.name}")
+                return fill(template, self.expression(found.left, scope), self.expression(found.right, scope))
+            case Function():
+                return self._function(found, scope)
+            case _:
+                assert_never(found)
+
+    def column(self, field: Field, scope: Scope) -> Fragment:
+        """A field's column; `QueryRejected` if the statement is about another model."""
+        if scope.schema.by_name.get(field.name) is not field:
+            raise QueryRejected(
+                f"{field.name!r} is no field of {scope.schema.name}, which this statement is about; "
+                "use .in_(find(…).select(…)) to compare with another model"
+            )
+        return text(scope.prefix + self.words.quote(field.column))
+
+    def as_kind(self, found: ExpressionNode, kind: Kind, scope: Scope) -> Fragment:
+        """An expression's SQL, an int as a float where `kind` is that."""
+        sql = self.expression(found, scope)
+        return fill(self.words.as_float, sql) if (kind, type_of(found).kind) == (Kind.FLOAT, Kind.INT) else sql
+
+    def _function(self, found: Function, scope: Scope) -> Fragment:
+        template = self.words.functions.get(found.name)
+        if template is None:
+            self.refuse(f".{found.name}()")
+        if found.name == "coalesce":
+            kind = type_of(found).kind
+            return fill(template, *[self.as_kind(argument, kind, scope) for argument in found.arguments])
+        return fill(template, *[self.expression(argument, scope) for argument in found.arguments])
+
+    def _take(self, count: int = 1) -> int:
+        start = self.taken
+        self.taken += count
+        return start
+
+    def refuse(self, what: str) -> NoReturn:
+        """`UnsupportedOperation`: the vocabulary has no word for it."""
+        raise UnsupportedOperation(f"{self.dialect.name} has no {what} here")
+
+    # -- predicates
+
+    def where(self, found: PredicateNode, scope: Scope) -> Fragment:
+        """A condition as it stands behind WHERE."""
+        match normalized(found):
+            case And(parts) if 1 < len(parts) <= _WIDEST:
+                return joined(" AND ", [self._condition(part, scope) for part in parts])
+            case condition:
+                return self._condition(condition, scope)
+
+    def _condition(self, found: PredicateNode, scope: Scope) -> Fragment:
+        match found:
+            case And(parts):
+                return _grouped(" AND ", [self._condition(part, scope) for part in parts], "TRUE")
+            case Or(parts):
+                return _grouped(" OR ", [self._condition(part, scope) for part in parts], "FALSE")
+            case Not(part):
+                return self._leaf(part, scope, negated=True)
+            case _:
+                return self._leaf(found, scope, negated=False)
+
+    def _leaf(self, found: PredicateNode, scope: Scope, *, negated: bool) -> Fragment:
+        match found:
+            case Comparison():
+                return self._comparison(found, scope, negated)
+            case IsNull(operand):
+                return fill("{0} IS NOT NULL" if negated else "{0} IS NULL", self.expression(operand, scope))
+            case Membership():
+                return self._membership(found, scope, negated)
+            case InQuery():
+                return self._in_query(found, scope, negated)
+            case TextMatch():
+                return self._text(found, scope, negated)
+            case Element():
+                return self._element(found, scope, negated)
+            case And() | Or() | Not():
+                raise AssertionError(f"{type(found).__name__} is no leaf: normalized() left it there")
+            case _:
+                assert_never(found)
+
+    def _comparison(self, found: Comparison, scope: Scope, negated: bool) -> Fragment:
+        left, right = self.expression(found.left, scope), self.expression(found.right, scope)
+        missing = (nullable(found.left), nullable(found.right))
+        operator = NEGATED[found.operator] if negated else found.operator
+        if operator == "==":
+            return fill(_EQUAL_OR_BOTH_MISSING if all(missing) else "{0} = {1}", left, right)
+        if operator == "!=" and all(missing):
+            return fill("({0} <> {1} OR ({0} IS NULL) <> ({1} IS NULL))", left, right)
+        if operator == "!=":
+            return _or_missing(fill("{0} <> {1}", left, right), (left, right), missing)
+        key = self.words.order_keys.get(type_of(found.left).kind, "{0}")
+        ordered = fill(f"{{0}} {operator} {{1}}", fill(key, left), fill(key, right))
+        return _or_missing(ordered, (left, right), missing) if negated else ordered
+
+    def _membership(self, found: Membership, scope: Scope, negated: bool) -> Fragment:
+        operand = self.expression(found.operand, scope)
+        count = len(found.values)
+        if not count:
+            if found.missing:
+                return fill("{0} IS NOT NULL" if negated else "{0} IS NULL", operand)
+            return text("TRUE" if negated else "FALSE")
+        kind, start, longest = found.values[0].type.kind, self._take(count), self.words.longest_list
+        if longest is not None and count > longest:
+            form = self.words.lists[kind]
+            among = fill(form.template, operand, (Place(slice(start, start + count), kind, form.dump),))
+        else:
+            dump = self.dialect.storage.forms[kind].dump
+            values: list[Fragment] = [(Place(start + n, kind, dump),) for n in range(count)]
+            among = fill("{0} IN ({1})", operand, joined(", ", values))
+        if found.missing:
+            # NOT IN is unknown where the operand is missing: false, as it should be
+            return fill("NOT ({0})" if negated else "({0} OR {1} IS NULL)", among, operand)
+        return _or_missing(fill("NOT ({0})", among), (operand,), (nullable(found.operand),)) if negated else among
+
+    def _text(self, found: TextMatch, scope: Scope, negated: bool) -> Fragment:
+        form = self.words.texts.get(found.operator)
+        if form is None:
+            self.refuse(f".{found.operator}(…)")
+        operand = self.expression(found.operand, scope)
+        if isinstance(found.pattern, Literal):
+            source = self._take()
+            sql = fill(form.literal, operand, *[(Place(source, Kind.STR, dump),) for dump in form.dumps])
+            compared: tuple[Fragment, ...] = (operand,)
+            missing: tuple[bool, ...] = (nullable(found.operand),)
+        else:
+            if form.column is None:
+                self.refuse(f".{found.operator}(…) of two columns")
+            pattern = self.expression(found.pattern, scope)
+            sql = fill(form.column, operand, pattern)
+            compared, missing = (operand, pattern), (nullable(found.operand), nullable(found.pattern))
+        return _or_missing(fill("NOT ({0})", sql), compared, missing) if negated else sql
+
+    def _element(self, found: Element, scope: Scope, negated: bool) -> Fragment:
+        element = type_of(found.operand).element
+        form = None if element is None else self.words.elements.get(element.kind)
+        if form is None:
+            self.refuse(".contains(…) of a list")
+        operand = self.expression(found.operand, scope)
+        sql = fill(form.template, operand, (Place(self._take(), Kind.JSON, form.dump),))
+        return fill("NOT ({0})", sql) if negated else sql
+
+    def _in_query(self, found: InQuery, scope: Scope, negated: bool) -> Fragment:
+        if not self.words.subqueries:
+            self.refuse(".in_(find(…))")
+        assert found.query.columns is not None
+        table = scope.schema.table
+        # inside the subquery, an unqualified name would mean its own table
+        outer = scope if scope.depth else Scope(scope.schema, self.words.quote(table) + ".")
+        operand = self.expression(found.operand, outer)
+        alias = self.words.quote(f"{table}_{scope.depth + 1}")
+        inner = Scope(found.query.schema, alias + ".", scope.depth + 1)
+        parts = self.parts(found.query, inner)
+        (column,) = parts.columns
+        missing = (nullable(found.operand), nullable(found.query.columns[0]))
+
+        def values(condition: str) -> Fragment:
+            """`SELECT value FROM …`, of those that meet a condition on `{0}`, the value, and `{1}`, the operand."""
+            if found.query.limit is None and found.query.offset is None:
+                meets = fill(condition, column, operand)
+                where = meets if parts.where is None else fill("({0}) AND {1}", parts.where, meets)
+                return fill(f"SELECT {{0}} FROM {self.table(found.query.schema)} AS {alias} WHERE {{1}}", column, where)
+            value = alias + "." + self.words.quote("value")
+            rows = self.rows(found.query, parts, fill("{0} AS " + self.words.quote("value"), column), alias)
+            return fill(f"SELECT {value} FROM ({{0}}) AS {alias} WHERE {{1}}", rows, fill(condition, text(value), operand))
+
+        both_missing = fill("({0} IS NULL AND EXISTS ({1}))", operand, values("{0} IS NULL")) if all(missing) else None
+        if not negated:
+            among = fill("{0} IN ({1})", operand, self.rows(found.query, parts, column, alias))
+            return among if both_missing is None else fill("({0} OR {1})", among, both_missing)
+        if self.dialect.joins_not_exists:
+            return fill("NOT EXISTS ({0})", values(_EQUAL_OR_BOTH_MISSING if all(missing) else "{0} = {1}"))
+        outside = fill("{0} NOT IN ({1})", operand, values("{0} IS NOT NULL" if missing[1] else "TRUE"))
+        if both_missing is None:
+            return _or_missing(outside, (operand,), missing[:1])
+        nothing_missing = fill("({0} IS NULL AND NOT EXISTS ({1}))", operand, values("{0} IS NULL"))
+        return fill("(({0} IS NOT NULL AND {1}) OR {2})", operand, outside, nothing_missing)
+
+    # -- queries
+
+    def parts(self, query: Select, scope: Scope) -> Parts:
+        """A query's columns, condition and order, in the order of its literals."""
+        if query.columns is None:
+            columns = [self.column(field, scope) for field in query.schema.fields]
+        else:
+            columns = [self.expression(column, scope) for column in query.columns]
+        where = None if query.where is None else self.where(query.where, scope)
+        order = [self._order(part, scope) for part in query.order]
+        if query.limit is not None or query.offset is not None:
+            order += self._ties(query, scope)
+        return Parts(columns, where, order)
+
+    def rows(self, query: Select, parts: Parts, columns: Fragment, alias: str | None = None) -> Fragment:
+        """`SELECT … FROM …` of a subquery: its limit and offset are part of its shape, so they are plain text."""
+        limit = None if query.limit is None else text(str(int(query.limit)))
+        offset = None if query.offset is None else text(str(int(query.offset)))
+        named = self.table(query.schema) if alias is None else f"{self.table(query.schema)} AS {alias}"
+        order = joined(", ", parts.order) if parts.order and (limit or offset) else None
+        return self.assembled(query, columns, named, parts.where, order, limit, offset)
+
+    def assembled(
+        self,
+        query: Select,
+        columns: Fragment,
+        source: str,
+        where: Fragment | None,
+        order: Fragment | None,
+        limit: Fragment | None,
+        offset: Fragment | None,
+    ) -> Fragment:
+        """The clauses of a query that are there, in their places."""
+        sql = fill(f"SELECT {'DISTINCT ' if query.distinct else ''}{{0}} FROM {{1}}", columns, text(source))
+        if where is not None:
+            sql += (" WHERE ", *where)
+        if order is not None:
+            sql += (" ORDER BY ", *order)
+        if limit is not None:
+            sql += (" LIMIT ", *limit)
+            if offset is not None:
+                sql += (" OFFSET ", *offset)
+        elif offset is not None:
+            sql += (" ", *fill(self.dialect.offset_alone, offset))
+        return sql
+
+    def table(self, schema: Schema) -> str:
+        """The quoted name of a model's table."""
+        return self.words.quote(schema.table)
+
+    def _order(self, part: Order, scope: Scope) -> Fragment:
+        sql = fill(self.words.order_keys.get(type_of(part.expression).kind, "{0}"), self.expression(part.expression, scope))
+        direction = " DESC" if part.descending else ""
+        if nullable(part.expression) and part.missing_first is not (self.dialect.nulls_smallest is not part.descending):
+            direction += " NULLS FIRST" if part.missing_first else " NULLS LAST"
+        return (*sql, direction) if direction else sql
+
+    def _ties(self, query: Select, scope: Scope) -> list[Fragment]:
+        """The key, in the direction of the last part, so that a page is the same page every time."""
+        if query.distinct and query.columns is not None:
+            selected = [column.field for column in query.columns if isinstance(column, Column)]
+            if any(field not in selected for field in query.schema.key):
+                return []  # the rows are no rows of the table any more
+        ordered = [part.expression.field for part in query.order if isinstance(part.expression, Column)]
+        direction = (" DESC",) if query.order and query.order[-1].descending else ()
+        return [(*self.column(field, scope), *direction) for field in query.schema.key if field not in ordered]
+
+
+_EQUAL_OR_BOTH_MISSING = "({0} = {1} OR ({0} IS NULL AND {1} IS NULL))"
+
+
+def _or_missing(sql: Fragment, compared: Sequence[Fragment], missing: Sequence[bool]) -> Fragment:
+    """The condition, or that one of those that may be missing is."""
+    absent = [fill("{0} IS NULL", part) for part, may in zip(compared, missing, strict=True) if may]
+    return ("(", *joined(" OR ", (sql, *absent)), ")") if absent else sql
+
+
+def _grouped(separator: str, parts: list[Fragment], empty: str) -> Fragment:
+    if not parts:
+        return text(empty)
+    while len(parts) > _WIDEST:
+        parts = [_grouped(separator, parts[at : at + _WIDEST], empty) for at in range(0, len(parts), _WIDEST)]
+    return parts[0] if len(parts) == 1 else ("(", *joined(separator, parts), ")")

@@ -1,0 +1,112 @@
+"""Functions that SQLite lacks, registered on each connection; never part of the schema."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+from ommi.drivers.memory.arithmetic import ARITHMETIC, Combine
+from ommi.errors import QueryRejected
+from ommi.query.expressions import ArithmeticOperator
+from ommi.query.patterns import fold, python_regex
+from ommi.values import Kind, json_text
+
+__all__ = ["ARITHMETIC_NAMES", "decimal_key", "failure", "install"]
+
+_WORDS: Final[Mapping[ArithmeticOperator, str]] = {
+    "+": "add",
+    "-": "subtract",
+    "*": "multiply",
+    "/": "divide",
+    "%": "modulo",
+}
+
+ARITHMETIC_NAMES: Final[Mapping[tuple[Kind, ArithmeticOperator], str]] = {
+    (kind, operator): f"ommi_{kind.name.lower()}_{_WORDS[operator]}" for kind, operator in ARITHMETIC
+}
+"""The functions for arithmetic, by the kind of the result and the operator."""
+
+
+def install(connection: sqlite3.Connection) -> None:
+    """Register everything that compiled statements call."""
+    failures: list[str] = []  # SQLite passes on that a function failed, but not why
+
+    def last_failure() -> str | None:
+        found = failures[-1] if failures else None
+        failures.clear()
+        return found
+
+    connection.create_function("ommi_failure", 0, last_failure)
+    for key, name in ARITHMETIC_NAMES.items():
+        combine = ARITHMETIC[key]
+        run = _guarded(_of_texts(combine) if key[0] is Kind.DECIMAL else combine, failures)
+        connection.create_function(name, 2, run, deterministic=True)
+    connection.create_function("ommi_decimal_key", 1, _missing_stays(decimal_key), deterministic=True)
+    connection.create_function("ommi_fold", 1, _missing_stays(fold), deterministic=True)
+    connection.create_function("ommi_float", 1, float.fromhex, deterministic=True)
+    connection.create_function("ommi_bytes", 1, bytes.fromhex, deterministic=True)
+    connection.create_function("ommi_regex", 2, _regex, deterministic=True)
+    connection.create_function("ommi_has_element", 2, _has_element, deterministic=True)
+
+
+def failure(connection: sqlite3.Connection) -> str | None:
+    """Why a function failed last, once; `None` if none did."""
+    try:
+        found: str | None = connection.execute("SELECT ommi_failure()").fetchone()[0]
+    except sqlite3.Error:  # a connection on which nothing was installed, or none that answers
+        return None
+    return found
+
+
+def decimal_key(text: str) -> str:
+    """A text that sorts as the number does: sign, exponent, digits; a negative number's are complements."""
+    number = Decimal(text)
+    if not number:
+        return "1"
+    digits = "".join(map(str, number.as_tuple().digits)).rstrip("0")
+    if number > 0:
+        return f"2{_MIDDLE + number.adjusted():019d}{digits}"
+    return f"0{_MIDDLE - number.adjusted():019d}{digits.translate(_COMPLEMENTS)}~"
+
+
+_MIDDLE: Final = 10**18
+_COMPLEMENTS: Final = str.maketrans("0123456789", "9876543210")
+
+
+def _guarded(combine: Combine, failures: list[str]) -> Combine:
+    def run(left: Any, right: Any) -> Any:
+        if left is None or right is None:
+            return None
+        try:
+            return combine(left, right)
+        except QueryRejected as error:
+            failures.append(error.message)
+            raise
+
+    return run
+
+
+def _of_texts(combine: Combine) -> Combine:
+    def run(left: str, right: str) -> str:
+        try:
+            first, second = Decimal(left), Decimal(right)
+        except (InvalidOperation, TypeError, ValueError) as error:
+            raise QueryRejected(f"{left!r} or {right!r} is no decimal number") from error
+        return str(combine(first, second))
+
+    return run
+
+
+def _missing_stays(function: Callable[[str], str]) -> Callable[[str | None], str | None]:
+    return lambda text: None if text is None else function(text)
+
+
+def _regex(pattern: str, text: str | None) -> bool | None:
+    return None if text is None else python_regex(pattern).search(text) is not None
+
+
+def _has_element(text: str | None, wanted: str) -> bool:
+    return text is not None and wanted in map(json_text, json.loads(text))

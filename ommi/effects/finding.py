@@ -1,0 +1,396 @@
+"""`find(User)…`: a query as a frozen value, whose terminals are effects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeAlias, cast, final, overload
+
+from typing_extensions import TypeVar
+
+from ommi.effects.effect import Answer, Binding, Effect, Perform
+from ommi.effects.origin import origin
+from ommi.errors import ConstraintViolation, DatabaseError, MultipleFound, NotFound
+from ommi.models import ref, schema_of
+from ommi.query.expressions import (
+    And,
+    Column,
+    Expression,
+    ExpressionNode,
+    Literal,
+    Order,
+    Predicate,
+    PredicateNode,
+    Subquery,
+    node,
+    nullable,
+    operand,
+    predicate,
+    type_of,
+)
+from ommi.query.statements import Count, Delete, Exists, Lock, Select, Update
+from ommi.query.text import expression_text, select_text
+from ommi.query.walk import columns_of
+from ommi.schema import Field, Schema
+
+__all__ = ["Query", "Rows", "Setting", "find"]
+
+M = TypeVar("M")
+V = TypeVar("V")
+T_co = TypeVar("T_co", covariant=True)
+A1 = TypeVar("A1")
+A2 = TypeVar("A2")
+A3 = TypeVar("A3")
+A4 = TypeVar("A4")
+A5 = TypeVar("A5")
+A6 = TypeVar("A6")
+A7 = TypeVar("A7")
+A8 = TypeVar("A8")
+
+
+@final
+@dataclass(frozen=True, slots=True, repr=False)
+class Rows(Subquery[T_co], Generic[T_co]):
+    """A query for selected columns: its rows are tuples."""
+
+    query: Select
+
+    def distinct(self) -> Rows[T_co]:
+        """Each different row once."""
+        return Rows(replace(self.query, distinct=True))
+
+    def all(self) -> Effect[list[T_co], DatabaseError]:
+        """All rows, in order."""
+        return _perform(self.query, Answer.ALL)
+
+    def one(self) -> Effect[T_co, NotFound | MultipleFound | DatabaseError]:
+        """The only row."""
+        return _perform(self.query, Answer.ONE)
+
+    def first(self) -> Effect[T_co | None, DatabaseError]:
+        """The first row, or `None`."""
+        return _perform(_limited(self.query, 1), Answer.FIRST)
+
+    def count(self) -> Effect[int, DatabaseError]:
+        """How many rows there are."""
+        return Perform(Count(_unlocked(self.query, "count")), Answer.PLAIN, origin=origin())
+
+    def exists(self) -> Effect[bool, DatabaseError]:
+        """Whether there is a row."""
+        return Perform(Exists(_unlocked(self.query, "exists")), Answer.PLAIN, origin=origin())
+
+    def subquery(self) -> Select:
+        """The query as a set of values, for `in_`: it selects exactly one column."""
+        if self.query.columns is None or len(self.query.columns) != 1:
+            raise TypeError(f"in_(…) takes a query of one column, and {self!r} has more: select one")
+        return self.query
+
+    def __repr__(self) -> str:
+        return select_text(self.query)
+
+
+@final
+@dataclass(frozen=True, slots=True, repr=False)
+class Query(Generic[M]):
+    """A query for records of `M`. Every method gives a new query; a terminal gives an effect."""
+
+    query: Select
+    unconditional: bool = False
+
+    def where(self, *conditions: Predicate[Any] | bool | Callable[[M], Predicate[Any] | bool]) -> Query[M]:
+        """Only rows for which all conditions hold, too: `where(User.age > 18)`, `where(lambda u: u.age > 18)`."""
+        return Query(_where(self.query, conditions), self.unconditional)
+
+    def order_by(self, *parts: Order | Expression[Any, Any] | Callable[[M], Any]) -> Query[M]:
+        """In this order, first part first: `order_by(User.age.desc, User.name.asc)`; a plain column is ascending.
+
+        It replaces an order given before. With a limit, an offset or `first`, the key is appended.
+        """
+        found = [_order(item) for part in parts for item in _resolved(self.query.schema, part)]
+        return Query(replace(self.query, order=tuple(found)), self.unconditional)
+
+    def limit(self, rows: int) -> Query[M]:
+        """At most this many rows."""
+        return Query(replace(self.query, limit=_whole("limit", rows)), self.unconditional)
+
+    def offset(self, rows: int) -> Query[M]:
+        """Without the first rows."""
+        return Query(replace(self.query, offset=_whole("offset", rows)), self.unconditional)
+
+    def for_update(self, *, skip_locked: bool = False, no_wait: bool = False) -> Query[M]:
+        """Lock the rows until the transaction ends; it needs one. SQLite has a single writer and nothing to do."""
+        if skip_locked and no_wait:
+            raise TypeError("for_update takes skip_locked=True or no_wait=True, not both")
+        return Query(replace(self.query, lock=Lock(skip_locked, no_wait)), self.unconditional)
+
+    def distinct(self) -> Query[M]:
+        """Each different record once; with a key in it, every record is different."""
+        return Query(replace(self.query, distinct=True), self.unconditional)
+
+    def everything(self) -> Query[M]:
+        """Say that an update or delete without a condition is meant: it concerns every row."""
+        return Query(self.query, True)
+
+    @overload
+    def select(self, shape: Callable[[M], tuple[A1]], /) -> Rows[tuple[A1]]: ...
+    @overload
+    def select(self, shape: Callable[[M], tuple[A1, A2]], /) -> Rows[tuple[A1, A2]]: ...  # type: ignore[overload-overlap]
+    @overload
+    def select(self, shape: Callable[[M], tuple[A1, A2, A3]], /) -> Rows[tuple[A1, A2, A3]]: ...  # type: ignore[overload-overlap]
+    @overload
+    def select(self, shape: Callable[[M], tuple[A1, A2, A3, A4]], /) -> Rows[tuple[A1, A2, A3, A4]]: ...  # type: ignore[overload-overlap]
+    @overload
+    def select(self, shape: Callable[[M], tuple[A1, A2, A3, A4, A5]], /) -> Rows[tuple[A1, A2, A3, A4, A5]]: ...  # type: ignore[overload-overlap]
+    @overload
+    def select(self, shape: Callable[[M], tuple[A1, A2, A3, A4, A5, A6]], /) -> Rows[tuple[A1, A2, A3, A4, A5, A6]]: ...  # type: ignore[overload-overlap]
+    @overload
+    def select(self, shape: Callable[[M], tuple[A1, A2, A3, A4, A5, A6, A7]], /) -> Rows[tuple[A1, A2, A3, A4, A5, A6, A7]]: ...  # type: ignore[overload-overlap]
+    @overload
+    def select(self, shape: Callable[[M], tuple[A1, A2, A3, A4, A5, A6, A7, A8]], /) -> Rows[tuple[A1, A2, A3, A4, A5, A6, A7, A8]]: ...  # type: ignore[overload-overlap]
+    @overload
+    def select(self, c1: Expression[Any, A1], /) -> Rows[tuple[A1]]: ...
+    @overload
+    def select(self, c1: Expression[Any, A1], c2: Expression[Any, A2], /) -> Rows[tuple[A1, A2]]: ...
+    @overload
+    def select(self, c1: Expression[Any, A1], c2: Expression[Any, A2], c3: Expression[Any, A3], /) -> Rows[tuple[A1, A2, A3]]: ...
+    @overload
+    def select(self, c1: Expression[Any, A1], c2: Expression[Any, A2], c3: Expression[Any, A3], c4: Expression[Any, A4], /) -> Rows[tuple[A1, A2, A3, A4]]: ...
+    @overload
+    def select(self, c1: Expression[Any, A1], c2: Expression[Any, A2], c3: Expression[Any, A3], c4: Expression[Any, A4], c5: Expression[Any, A5], /) -> Rows[tuple[A1, A2, A3, A4, A5]]: ...
+    @overload
+    def select(self, c1: Expression[Any, A1], c2: Expression[Any, A2], c3: Expression[Any, A3], c4: Expression[Any, A4], c5: Expression[Any, A5], c6: Expression[Any, A6], /) -> Rows[tuple[A1, A2, A3, A4, A5, A6]]: ...
+    @overload
+    def select(self, c1: Expression[Any, A1], c2: Expression[Any, A2], c3: Expression[Any, A3], c4: Expression[Any, A4], c5: Expression[Any, A5], c6: Expression[Any, A6], c7: Expression[Any, A7], /) -> Rows[tuple[A1, A2, A3, A4, A5, A6, A7]]: ...
+    @overload
+    def select(self, c1: Expression[Any, A1], c2: Expression[Any, A2], c3: Expression[Any, A3], c4: Expression[Any, A4], c5: Expression[Any, A5], c6: Expression[Any, A6], c7: Expression[Any, A7], c8: Expression[Any, A8], /) -> Rows[tuple[A1, A2, A3, A4, A5, A6, A7, A8]]: ...
+    @overload
+    def select(self, c1: A1, /) -> Rows[tuple[A1]]: ...
+    @overload
+    def select(self, c1: A1, c2: A2, /) -> Rows[tuple[A1, A2]]: ...
+    @overload
+    def select(self, c1: A1, c2: A2, c3: A3, /) -> Rows[tuple[A1, A2, A3]]: ...
+    @overload
+    def select(self, c1: A1, c2: A2, c3: A3, c4: A4, /) -> Rows[tuple[A1, A2, A3, A4]]: ...
+    @overload
+    def select(self, c1: A1, c2: A2, c3: A3, c4: A4, c5: A5, /) -> Rows[tuple[A1, A2, A3, A4, A5]]: ...
+    @overload
+    def select(self, c1: A1, c2: A2, c3: A3, c4: A4, c5: A5, c6: A6, /) -> Rows[tuple[A1, A2, A3, A4, A5, A6]]: ...
+    @overload
+    def select(self, c1: A1, c2: A2, c3: A3, c4: A4, c5: A5, c6: A6, c7: A7, /) -> Rows[tuple[A1, A2, A3, A4, A5, A6, A7]]: ...
+    @overload
+    def select(self, c1: A1, c2: A2, c3: A3, c4: A4, c5: A5, c6: A6, c7: A7, c8: A8, /) -> Rows[tuple[A1, A2, A3, A4, A5, A6, A7, A8]]: ...
+    def select(self, *columns: Any) -> Rows[Any]:
+        """Only these columns, as tuples: `select(User.name, User.age)`, `select(lambda u: (u.name, u.age))`."""
+        found = [item for part in columns for item in _resolved(self.query.schema, part)]
+        if not found:
+            raise TypeError("select() needs at least one column")
+        chosen = tuple(_expression(item, "select(…)") for item in found)
+        for one in chosen:
+            _check_schema(one, self.query.schema)
+        return Rows(replace(self.query, columns=chosen))
+
+    # -- terminals
+    def all(self) -> Effect[list[M], DatabaseError]:
+        """All records, in order."""
+        return _perform(self.query, Answer.ALL)
+
+    def one(self) -> Effect[M, NotFound | MultipleFound | DatabaseError]:
+        """The only record."""
+        return _perform(self.query, Answer.ONE)
+
+    def first(self) -> Effect[M | None, DatabaseError]:
+        """The first record, or `None`."""
+        return _perform(_limited(self.query, 1), Answer.FIRST)
+
+    def count(self) -> Effect[int, DatabaseError]:
+        """How many records there are."""
+        return Perform(Count(_unlocked(self.query, "count")), Answer.PLAIN, origin=origin())
+
+    def exists(self) -> Effect[bool, DatabaseError]:
+        """Whether there is a record."""
+        return Perform(Exists(_unlocked(self.query, "exists")), Answer.PLAIN, origin=origin())
+
+    def update(
+        self, assignments: Callable[[M], Mapping[Any, Any]] | None = None, /, **named: object
+    ) -> Effect[int, ConstraintViolation | DatabaseError]:
+        """Set fields to values or expressions of the old row: `update(age=User.age + 1)`; the number of rows matched.
+
+        Also `update(lambda u: {u.age: u.age + 1})`; `set` is the form whose values are type-checked.
+        """
+        found: list[tuple[Any, Any]] = [*named.items()]
+        if assignments is not None:
+            found.extend(assignments(ref(cast("type[M]", self.query.schema.model))).items())
+        return _update(self, found)
+
+    def set(self, column: Expression[Any, V] | V | Callable[[M], V], value: V | Expression[Any, V]) -> Setting:
+        """Set one field; further `.set(…)` may follow. The number of rows matched."""
+        return Setting(cast("Query[Any]", self), ((_column(self.query.schema, column), value),))
+
+    def delete(self) -> Effect[int, ConstraintViolation | DatabaseError]:
+        """Delete the rows; the number of rows matched."""
+        _writable(self, "delete")
+        return Perform(Delete(self.query.schema, self.query.where), Answer.PLAIN, origin=origin())
+
+    def __repr__(self) -> str:
+        return select_text(self.query) + (".everything()" if self.unconditional else "")
+
+
+@final
+class Setting(Binding[int, ConstraintViolation | DatabaseError]):
+    """An update that may be given more fields: `find(User).where(…).set(col(u.age), 3).set(col(u.name), "x")`."""
+
+    __slots__ = ("_assignments", "_query", "source")
+
+    def __init__(self, query: Query[Any], assignments: tuple[tuple[Column[Any, Any], Any], ...]) -> None:
+        self._query = query
+        self._assignments = assignments
+        self.source = _update(query, assignments)
+
+    def set(self, column: Expression[Any, V] | V | Callable[[Any], V], value: V | Expression[Any, V]) -> Setting:
+        """Set one more field."""
+        return Setting(self._query, (*self._assignments, (_column(self._query.query.schema, column), value)))
+
+    def __eq__(self, other: object) -> bool:
+        return self.source == other.source if isinstance(other, Setting) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.source)
+
+
+Condition: TypeAlias = Predicate[Any] | bool
+
+
+@overload
+def find(model: type[M], /, *conditions: Predicate[Any] | bool | Callable[[M], Predicate[Any] | bool]) -> Query[M]: ...
+@overload
+def find(condition: Predicate[M], /, *conditions: Predicate[Any] | bool) -> Query[M]: ...
+def find(subject: Any, /, *conditions: Any) -> Query[Any]:
+    """The records of a model, or those a condition is about: `find(User)`, `find(User, User.age > 18)`, `find(User.age > 18)`."""
+    if isinstance(subject, type):
+        return Query(_where(Select(schema_of(subject)), conditions))
+    if not isinstance(subject, Predicate):
+        predicate(subject, "find(…)")
+    schema = _first_schema(predicate(subject))
+    return Query(_where(Select(schema), (subject, *conditions)))
+
+
+def _where(query: Select, conditions: tuple[Any, ...]) -> Select:
+    found: list[PredicateNode] = []
+    if isinstance(query.where, And):
+        found.extend(query.where.parts)
+    elif query.where is not None:
+        found.append(query.where)
+    for condition in conditions:
+        if callable(condition) and not isinstance(condition, (Predicate, Expression, type)):
+            condition = condition(ref(query.schema.model))
+        one = predicate(condition, "where(…)")
+        _check_schema(one, query.schema)
+        found.append(one)
+    if not found:
+        return query
+    return replace(query, where=found[0] if len(found) == 1 else And(tuple(found)))
+
+
+def _perform(query: Select, answer: Answer) -> Effect[Any, Any]:
+    read = None
+    if query.columns is not None:
+        read = tuple((expression_text(column), type_of(column), nullable(column)) for column in query.columns)
+    return Perform(query, answer, read, origin=origin())
+
+
+def _limited(query: Select, rows: int) -> Select:
+    return replace(query, limit=rows if query.limit is None else min(rows, query.limit))
+
+
+def _unlocked(query: Select, said: str) -> Select:
+    if query.lock is not None:
+        raise TypeError(f"{said}() reads no rows that for_update() could lock: end the query with .all(), .one() or .first()")
+    return query
+
+
+def _whole(said: str, value: Any) -> int:
+    if type(value) is not int or not 0 <= value < 2**63:
+        raise TypeError(f"{said}(…) takes a whole number, zero or more, not {value!r}")
+    return value
+
+
+def _resolved(schema: Schema, part: object) -> tuple[Any, ...]:
+    """What a column, an order, a lambda giving one, or a lambda giving a tuple of them stands for."""
+    if callable(part) and not isinstance(part, Expression):
+        part = part(ref(schema.model))
+    return part if isinstance(part, tuple) else (part,)
+
+
+def _order(part: object) -> Order:
+    if isinstance(part, Order):
+        return part
+    if isinstance(part, Expression):
+        return part.asc
+    raise TypeError(f"order_by takes columns, such as User.age or User.age.desc, not {part!r}")
+
+
+def _expression(part: object, said: str) -> ExpressionNode:
+    if not isinstance(part, Expression):
+        raise TypeError(f"{said} takes columns and what is computed from them, not {part!r}")
+    return node(part)
+
+
+def _column(schema: Schema, part: object) -> Column[Any, Any]:
+    (found,) = _resolved(schema, part)
+    if isinstance(found, str) and found in schema.by_name:
+        return Column(schema, schema.by_name[found])
+    if not isinstance(found, Column) or schema.by_name.get(found.field.name) is not found.field:
+        names = ", ".join(schema.by_name)
+        raise TypeError(f"{found!r} is no field of {schema.name}; its fields are {names}")
+    return found
+
+
+def _update(query: Query[Any], assignments: Any) -> Effect[int, ConstraintViolation | DatabaseError]:
+    schema = query.query.schema
+    _writable(query, "update")
+    found: dict[Field, ExpressionNode] = {}
+    for name, value in assignments:
+        column = _column(schema, name)
+        if column.field in found:
+            raise TypeError(f"{column!r} is set twice in one update")
+        if value is None:
+            found[column.field] = Literal(None, column.field.type)
+        else:
+            found[column.field] = operand(value, column)
+            _same_kind(column, found[column.field])
+    if not found:
+        raise TypeError(f"update() of {schema.name} sets nothing: name the fields, such as update(name='x')")
+    return Perform(Update(schema, tuple(found.items()), query.query.where), Answer.PLAIN, origin=origin())
+
+
+def _same_kind(column: Column[Any, Any], value: ExpressionNode) -> None:
+    mine, other = column.field.type, type_of(value)
+    if mine.kind is not other.kind:
+        raise TypeError(f"{column!r} holds {mine.name} and cannot be set to {value!r}, which is {other.name}")
+
+
+def _writable(query: Query[Any], said: str) -> None:
+    found = query.query
+    if (found.order, found.limit, found.offset, found.distinct, found.lock) != ((), None, None, False, None):
+        raise TypeError(f"{said}() takes only conditions: order, limit, offset, distinct and for_update belong to reading")
+    trivial = found.where is None or (isinstance(found.where, And) and not found.where.parts)
+    if trivial and not query.unconditional:
+        raise TypeError(
+            f"{said}() without a condition would change every {found.schema.name}: "
+            f"add .where(…), or say .everything().{said}(…) if that is meant"
+        )
+
+
+def _first_schema(found: PredicateNode) -> Schema:
+    for column in columns_of(found):
+        return column.schema
+    raise TypeError(f"{found!r} names no column, so there is no model to find: write find(Model, condition)")
+
+
+def _check_schema(found: PredicateNode | ExpressionNode, schema: Schema) -> None:
+    for column in columns_of(found):
+        if column.schema is not schema:
+            raise TypeError(
+                f"{column!r} is no column of {schema.name}, which this query is about; "
+                f"to compare with another model use {schema.name}.….in_(find(…).select(…))"
+            )

@@ -1,0 +1,203 @@
+"""The words for records: `add`, `add_all`, `save`, `upsert`, `delete`, `reload`; and for tables.
+
+A record is read when the effect is made, so a later change of the instance changes nothing, and two runs of
+`add(user)` are two inserts. A value that cannot be stored makes an effect that fails with its `EncodeError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from typing_extensions import TypeVar
+
+from ommi.effects.effect import Answer, Effect, Fail, Perform
+from ommi.effects.origin import origin
+from ommi.errors import ConstraintViolation, DatabaseError, EncodeError, NotFound, StaleRecord
+from ommi.models import ModelCollection, global_collection, ordered, ref, schema_of
+from ommi.query.expressions import INT, And, Column, Comparison, Expression, ExpressionNode, Literal, PredicateNode
+from ommi.query.statements import CreateTables, DropTables, Insert, OnConflict, Select, Update
+from ommi.query.statements import Delete as DeleteStatement
+from ommi.schema import Field, Schema
+from ommi.values import DEFAULT, MAX_INT
+
+__all__ = ["SchemaOperations", "add", "add_all", "delete", "reload", "save", "upsert"]
+
+M = TypeVar("M")
+
+
+def add(record: M, /) -> Effect[M, ConstraintViolation | DatabaseError]:
+    """Insert one record; the result is a new one that carries what the database assigned.
+
+    A mutable instance passed in is filled in as well, after the commit.
+    """
+    schema = _schema_of_instance(record, "add")
+    try:
+        row = schema.codec.read(record)
+    except EncodeError as error:
+        return _refused(error)
+    return Perform(Insert(schema, (row,)), Answer.RECORD, targets=(record,), origin=origin())
+
+
+def add_all(records: Iterable[M], /) -> Effect[list[M], ConstraintViolation | DatabaseError]:
+    """Insert many records of one model, all or none; the results are in order and carry their keys."""
+    found = list(records)
+    if not found:
+        return Effect.from_value([])
+    schema = _schema_of_instance(found[0], "add_all")
+    read, model = schema.codec.read, schema.model
+    try:
+        rows = tuple([read(record) for record in found])
+    except EncodeError as error:
+        return _refused(error)
+    except AttributeError as error:
+        raise TypeError(f"add_all takes records of one model; the first is a {model.__name__}: {error}") from error
+    for record in found:
+        if type(record) is not model:
+            raise TypeError(f"add_all takes records of one model, and got {model.__name__} and {type(record).__name__}")
+    return Perform(Insert(schema, rows), Answer.RECORDS, targets=tuple(found), origin=origin())
+
+
+def save(record: M, /) -> Effect[M, NotFound | StaleRecord | ConstraintViolation | DatabaseError]:
+    """Write all fields of a record to the row with its key.
+
+    With a `Version` field, only if the row still has the record's version, which then grows by one; otherwise it
+    fails with `StaleRecord`. Without one, a row that is not there is `NotFound`.
+    """
+    schema = _schema_of_instance(record, "save")
+    try:
+        row = schema.codec.read(record)
+        where = _key_is(schema, row, "save")
+    except EncodeError as error:
+        return _refused(error)
+    version = schema.version
+    values = list(row)
+    if version is not None:
+        position = schema.fields.index(version)
+        where = And((where, _equals(schema, version, row[position])))
+        if row[position] == MAX_INT:
+            return _refused(EncodeError(f"{schema.name}.{version.name}: the version cannot grow beyond 64 bits"))
+        values[position] = row[position] + 1
+    assignments = tuple(
+        (f, _literal(f, value)) for f, value in zip(schema.fields, values, strict=True) if not f.is_key and value is not DEFAULT
+    )
+    if not assignments:
+        assignments = tuple((f, _literal(f, value)) for f, value in zip(schema.fields, values, strict=True) if f.is_key)
+    statement = Update(schema, assignments, where)
+    return Perform(statement, Answer.SAVED, row=tuple(values), targets=(record,), origin=origin())
+
+
+def upsert(
+    record: M,
+    /,
+    *,
+    on: object = None,
+    update: Iterable[object] | None = None,
+) -> Effect[M, ConstraintViolation | DatabaseError]:
+    """Insert a record, or update the row that has the same values in `on`; the result is the row as it then is.
+
+    `on` is a column, a tuple of columns or a lambda giving them: the key (the default) or the fields of one unique
+    rule. `update` are the columns to overwrite: all others by default, none with `[]` (the row there is kept).
+    """
+    schema = _schema_of_instance(record, "upsert")
+    fields = schema.key if on is None else _fields(schema, on, "upsert(on=)")
+    uniques = [schema.key, *(index.fields for index in schema.indexes if index.unique)]
+    if not any(set(fields) == set(unique) for unique in uniques):
+        listed = ", ".join("(" + ", ".join(f.name for f in unique) + ")" for unique in uniques)
+        raise TypeError(f"upsert(on=) takes the key or the fields of one unique rule of {schema.name}: one of {listed}")
+    if update is None:
+        updated = tuple(f for f in schema.fields if f not in fields and not f.is_key)
+    else:
+        updated = tuple(f for column in update for f in _fields(schema, column, "upsert(update=)"))
+    try:
+        row = schema.codec.read(record)
+    except EncodeError as error:
+        return _refused(error)
+    statement = Insert(schema, (row,), OnConflict(fields, updated))
+    return Perform(statement, Answer.RECORD, targets=(record,), origin=origin())
+
+
+def delete(record: object, /) -> Effect[None, NotFound | ConstraintViolation | DatabaseError]:
+    """Delete the row with the record's key; a row that is not there is `NotFound`."""
+    schema = _schema_of_instance(record, "delete")
+    try:
+        where = _key_is(schema, schema.codec.read(record), "delete")
+    except EncodeError as error:
+        return _refused(error)
+    return Perform(DeleteStatement(schema, where), Answer.DELETED, origin=origin())
+
+
+def reload(record: M, /) -> Effect[M, NotFound | DatabaseError]:
+    """Read the row with the record's key anew; the record passed in stays as it is."""
+    schema = _schema_of_instance(record, "reload")
+    try:
+        where = _key_is(schema, schema.codec.read(record), "reload")
+    except EncodeError as error:
+        return _refused(error)
+    return Perform(Select(schema, where=where), Answer.ONE, origin=origin())
+
+
+class SchemaOperations:
+    """Creating and dropping the tables of a collection."""
+
+    __slots__ = ()
+
+    def create(self, collection: ModelCollection | None = None) -> Effect[None, DatabaseError]:
+        """Create the tables and indexes that are missing, all or none, referenced tables first.
+
+        A table that is there but does not fit its model is a `SchemaMismatch`. Without a collection, the global one.
+        """
+        schemas = ordered(global_collection() if collection is None else collection)
+        return Perform(CreateTables(tuple(schemas)), Answer.PLAIN, origin=origin())
+
+    def drop(self, collection: ModelCollection | None = None) -> Effect[None, ConstraintViolation | DatabaseError]:
+        """Drop the tables that are there, all or none, referring tables first; their rows are gone."""
+        schemas = ordered(global_collection() if collection is None else collection)
+        return Perform(DropTables(tuple(reversed(schemas))), Answer.PLAIN, origin=origin())
+
+
+def _refused(error: EncodeError) -> Effect[Any, Any]:
+    error.origin = origin()
+    return Fail(error)
+
+
+def _schema_of_instance(record: object, said: str) -> Schema:
+    if isinstance(record, type):
+        raise TypeError(f"{said}(…) takes an instance of a model, not the class {record.__name__}")
+    return schema_of(type(record))
+
+
+def _key_is(schema: Schema, row: tuple[Any, ...], said: str) -> PredicateNode:
+    parts: list[PredicateNode] = []
+    for f, value in zip(schema.fields, row, strict=True):
+        if not f.is_key:
+            continue
+        if value is DEFAULT or value is None:
+            raise EncodeError(
+                f"{said}: {schema.name}.{f.name} is None, so there is no row to {said}; add the record first",
+                model=schema.model,
+                field=f.name,
+            )
+        parts.append(_equals(schema, f, value))
+    return parts[0] if len(parts) == 1 else And(tuple(parts))
+
+
+def _equals(schema: Schema, f: Field, value: Any) -> Comparison:
+    return Comparison("==", Column(schema, f), _literal(f, value))
+
+
+def _literal(f: Field, canonical: Any) -> ExpressionNode:
+    return Literal(canonical, f.type)
+
+
+def _fields(schema: Schema, found: object, said: str) -> tuple[Field, ...]:
+    if callable(found) and not isinstance(found, Expression):
+        found = found(ref(schema.model))
+    parts = found if isinstance(found, tuple) else (found,)
+    fields: list[Field] = []
+    for part in parts:
+        f = schema.by_name.get(part) if isinstance(part, str) else part.field if isinstance(part, Column) else None
+        if f is None or schema.by_name.get(f.name) is not f:
+            raise TypeError(f"{said} takes columns of {schema.name}, and {part!r} is none")
+        fields.append(f)
+    return tuple(fields)

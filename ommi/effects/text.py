@@ -1,0 +1,250 @@
+"""Effects as the Python that builds them, and what they are made of."""
+
+from __future__ import annotations
+
+from typing import Any, assert_never
+
+from ommi.effects.effect import (
+    AfterCommit,
+    Alt,
+    Answer,
+    Attempt,
+    Await,
+    Bind,
+    Binding,
+    Bracket,
+    Catch,
+    Do,
+    Effect,
+    Either,
+    Ensure,
+    Fail,
+    Gather,
+    Lash,
+    Map,
+    Node,
+    Perform,
+    Race,
+    Retry,
+    Sleep,
+    Step,
+    Succeed,
+    Swap,
+    Timeout,
+    Together,
+    Transact,
+)
+from ommi.query.statements import (
+    Count,
+    CreateTables,
+    Delete,
+    DropTables,
+    Exists,
+    Insert,
+    Select,
+    Update,
+)
+from ommi.query.text import expression_text, select_text
+from ommi.schema import Schema
+from ommi.transactions import TransactionOptions
+from ommi.values import DEFAULT
+
+__all__ = ["children", "effect_text", "operation_text"]
+
+_SHOWN = 3
+
+
+def children(effect: Effect[Any, Any]) -> tuple[Effect[Any, Any], ...]:
+    """The effects an effect holds, as far as they are known before it runs."""
+    node: Node = effect  # type: ignore[assignment]  # the union is closed
+    match node:
+        case Succeed() | Fail() | Do() | Attempt() | Await() | Perform() | Sleep():
+            return ()
+        case Bind(source, Step("apply", Effect() as container)):
+            return (source, container)
+        case Ensure(source, finalizer):
+            return (source, finalizer)
+        case AfterCommit(source, after):
+            return (source, after)
+        case Gather(items, function):
+            return items if function is None else ()
+        case Race(effects):
+            return effects
+        case Bracket(acquire):
+            return (acquire,)
+        case (
+            Map() | Bind() | Alt() | Lash() | Catch() | Swap() | Either() | Transact() | Retry() | Timeout() | Binding()
+        ):
+            return (node.source,)
+        case _:
+            assert_never(node)
+
+
+def effect_text(effect: Effect[Any, Any]) -> str:
+    """The effect as it was written; a chain of any length, without recursion along it."""
+    suffixes: list[str] = []
+    while True:
+        node: Node = effect  # type: ignore[assignment]  # the union is closed
+        match node:
+            case Map(source, function):
+                suffixes.append(f".map({_function(function)})")
+            case Bind(source, Step(name, argument, _)):
+                suffixes.append(f".{name}({_function(argument)})")
+            case Bind(source, function):
+                suffixes.append(f".bind({_function(function)})")
+            case Alt(source, function):
+                suffixes.append(f".alt({_function(function)})")
+            case Lash(source, function) if function is Succeed:
+                suffixes.append(".merge()")
+            case Lash(source, function):
+                suffixes.append(f".lash({_function(function)})")
+            case Catch(source, kinds, function):
+                suffixes.append(f" >> catch({', '.join(kind.__name__ for kind in kinds)})({_function(function)})")
+            case Swap(source):
+                suffixes.append(".swap()")
+            case Either(source):
+                suffixes.append(".either()")
+            case Transact(source, None):
+                suffixes.append(".savepoint()")
+            case Transact(source, TransactionOptions() as options):
+                suffixes.append(f".transactional({_options(options)})")
+            case Retry(source, schedule, on):
+                only = "" if on is None else f", on=({', '.join(kind.__name__ for kind in on)},)"
+                suffixes.append(f".retry({schedule!r}{only})")
+            case Timeout(source, seconds):
+                suffixes.append(f".timeout({seconds})")
+            case Ensure(source, finalizer):
+                suffixes.append(f".ensure({effect_text(finalizer)})")
+            case AfterCommit(source, after):
+                suffixes.append(f".after_commit({effect_text(after)})")
+            case Binding():
+                source = node.source
+            case _:
+                return _head(node) + "".join(reversed(suffixes))
+        effect = source
+
+
+def operation_text(perform: Perform[Any, Any]) -> str:
+    """One operation as it was written, without the values of the records it writes (they may be secret)."""
+    match perform.statement:
+        case Select() as query:
+            return f"find({query.schema.name}) … .{perform.answer.name.lower()}()"
+        case Count(query):
+            return f"find({query.schema.name}) … .count()"
+        case Exists(query):
+            return f"find({query.schema.name}) … .exists()"
+        case Insert(schema, rows, on_conflict):
+            said = "upsert" if on_conflict is not None else "add" if perform.answer is Answer.RECORD else "add_all"
+            return f"{said}({schema.name}(…))" if len(rows) == 1 else f"{said}({len(rows)} × {schema.name}(…))"
+        case Update(schema):
+            return f"save({schema.name}(…))" if perform.answer is Answer.SAVED else f"find({schema.name}) … .update(…)"
+        case Delete(schema):
+            return f"delete({schema.name}(…))" if perform.answer is Answer.DELETED else f"find({schema.name}) … .delete()"
+        case CreateTables(schemas):
+            return f"schema.create() of {', '.join(schema.name for schema in schemas)}"
+        case DropTables(schemas):
+            return f"schema.drop() of {', '.join(schema.name for schema in schemas)}"
+        case _:
+            assert_never(perform.statement)
+
+
+def _head(node: Any) -> str:
+    match node:
+        case Succeed(value):
+            return f"Effect.from_value({value!r})"
+        case Fail(error):
+            return f"Effect.from_failure({error!r})"
+        case Do(function, arguments, named):
+            given = [*map(repr, arguments), *(f"{name}={value!r}" for name, value in named)]
+            return f"{function.__qualname__.rpartition('<locals>.')[2]}({', '.join(given)})"
+        case Attempt(function, catching):
+            return f"attempt({_function(function)}, catching=({', '.join(kind.__name__ for kind in catching)},))"
+        case Await(start, catching, result):
+            return f"Effect.from_{'future_result' if result else 'awaitable'}({_function(start)})"
+        case Gather(items, function, how, limit):
+            bound = "" if limit is None else f", limit={limit}"
+            if function is not None:
+                return f"traverse({_several(items, repr)}, {_function(function)}{bound})"
+            said = "validate" if how is Together.VALIDATE else "gather"
+            return f"{said}({', '.join(map(effect_text, items))}{bound})"
+        case Race(effects):
+            return f"race({', '.join(map(effect_text, effects))})"
+        case Bracket(acquire, use, release):
+            return f"bracket({effect_text(acquire)}, {_function(use)}, {_function(release)})"
+        case Sleep(seconds):
+            return f"sleep({seconds})"
+        case Perform():
+            return _perform(node)
+        case _:
+            raise TypeError(f"{type(node).__name__} is no effect")
+
+
+def _perform(perform: Perform[Any, Any]) -> str:
+    match perform.statement:
+        case Select() as query:
+            if perform.answer is Answer.FIRST and query.limit == 1:
+                from dataclasses import replace
+
+                return f"{select_text(replace(query, limit=None))}.first()"
+            return f"{select_text(query)}.{perform.answer.name.lower()}()"
+        case Count(query):
+            return f"{select_text(query)}.count()"
+        case Exists(query):
+            return f"{select_text(query)}.exists()"
+        case Insert(schema, rows) if perform.answer is Answer.RECORDS:
+            return f"add_all({_several(rows, lambda row: _record(schema, row))})"
+        case Insert(schema, rows, on_conflict):
+            if on_conflict is None:
+                return f"add({_record(schema, rows[0])})"
+            on = ", ".join(f"{schema.name}.{f.name}" for f in on_conflict.fields)
+            return f"upsert({_record(schema, rows[0])}, on=({on},))"
+        case Update(schema, assignments, where):
+            if perform.answer is Answer.SAVED:
+                return f"save({_record(schema, perform.row or ())})"
+            sets = ", ".join(f"{f.name}={expression_text(value)}" for f, value in assignments)
+            return f"{_conditions(schema, where)}.update({sets})"
+        case Delete(schema, where):
+            return f"{_conditions(schema, where)}.delete()"
+        case CreateTables():
+            return "schema.create()"
+        case DropTables():
+            return "schema.drop()"
+        case _:
+            assert_never(perform.statement)
+
+
+def _conditions(schema: Schema, where: Any) -> str:
+    text = select_text(Select(schema, where=where))
+    return text if where is not None else f"{text}.everything()"
+
+
+def _record(schema: Schema, row: tuple[Any, ...]) -> str:
+    values: list[str] = []
+    for f, value in zip(schema.fields, row, strict=False):
+        if value is not DEFAULT:
+            load = f.type.load
+            values.append(f"{f.name}={value if load is None or value is None else load(value)!r}")
+    return f"{schema.name}({', '.join(values)})"
+
+
+def _several(items: Any, text: Any) -> str:
+    shown = ", ".join(text(item) for item in items[:_SHOWN])
+    return f"[{shown}]" if len(items) <= _SHOWN else f"[{shown}, … {len(items)} in all]"
+
+
+def _function(function: Any) -> str:
+    if isinstance(function, Effect):
+        return effect_text(function)
+    name = getattr(function, "__qualname__", None)
+    return repr(function) if name is None else str(name).rpartition("<locals>.")[2]
+
+
+def _options(options: TransactionOptions) -> str:
+    said: list[str] = []
+    if options.isolation_level is not None:
+        said.append(f"isolation=IsolationLevel.{options.isolation_level.name}")
+    if options.read_only:
+        said.append("read_only=True")
+    if options.timeout is not None:
+        said.append(f"timeout={options.timeout}")
+    return ", ".join(said)

@@ -1,0 +1,179 @@
+"""Making instances of stored values: the source text that does it, written per class."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from keyword import iskeyword
+from types import MemberDescriptorType
+from typing import Any
+
+from ommi.models.descriptors import hidden_slot, placed
+from ommi.models.readers import Attribute, Blueprint, Making
+
+__all__ = ["Source", "compiled", "constructor", "making", "reading", "setter"]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Statements, the expression that holds their outcome, and the values of the names both use."""
+
+    lines: tuple[str, ...]
+    expression: str
+    names: dict[str, Any]
+
+
+def compiled(name: str, lines: Sequence[str], names: dict[str, Any]) -> Callable[..., Any]:
+    """The function `name` that the lines define."""
+    namespace = dict(names)
+    exec(compile("\n".join(lines), f"<ommi {name}>", "exec"), namespace)
+    function: Callable[..., Any] = namespace[name]
+    return function
+
+
+def constructor(blueprint: Blueprint, validate: bool = False) -> Callable[..., Any]:
+    """A function of the values of all attributes, in order, that makes an instance."""
+    variables = [f"v{i}" for i in range(len(blueprint.attributes))]
+    source = making(blueprint, variables, validate)
+    body = [*source.lines, f"return {source.expression}"]
+    return compiled("make", [f"def make({', '.join(variables)}):", *(f"    {line}" for line in body)], source.names)
+
+
+def making(blueprint: Blueprint, values: Sequence[str], validate: bool = False) -> Source:
+    """How an instance is made of the values of its attributes, given as expressions that are each used once.
+
+    With `validate`, the library's validation runs over them.
+    """
+    match blueprint.making:
+        case Making.PYDANTIC:
+            return _validated_pydantic(blueprint, values) if validate else _pydantic(blueprint, values)
+        case Making.CALL | Making.STORE if validate and blueprint.library == "msgspec":
+            return _validated_msgspec(blueprint, values)
+        case Making.STORE if not validate:
+            return _stored(blueprint, values)
+        case Making.CALL | Making.STORE:
+            return _called(blueprint, values)
+
+
+def reading(blueprint: Blueprint, instance: str) -> Source:
+    """How the values of all attributes are read of an instance: one tuple."""
+    names: dict[str, Any] = {}
+    parts = []
+    for i, attribute in enumerate(blueprint.attributes):
+        slot = hidden_slot(blueprint.model, attribute.name)
+        if slot is not None:
+            names[f"get{i}"] = slot.__get__
+            parts.append(f"get{i}({instance})")
+        else:
+            parts.append(f"{instance}.{attribute.name}")
+    return Source((), f"({', '.join(parts)},)", names)
+
+
+def setter(blueprint: Blueprint, name: str) -> Callable[[Any, Any], None]:
+    """A function that sets an attribute of an instance and runs none of the class's own code."""
+    slot = placed(blueprint.model, name)
+    if isinstance(slot, MemberDescriptorType):
+        return slot.__set__
+    if blueprint.making is not Making.PYDANTIC:
+        return lambda instance, value: object.__setattr__(instance, name, value)
+
+    def set_of_pydantic(instance: Any, value: Any) -> None:
+        instance.__dict__[name] = value
+        instance.__pydantic_fields_set__.add(name)
+
+    return set_of_pydantic
+
+
+def _called(blueprint: Blueprint, values: Sequence[str]) -> Source:
+    names: dict[str, Any] = {"model": blueprint.model}
+    arguments: list[str] = []
+    later: list[tuple[Attribute, str]] = []
+    positional = True
+    for i, (attribute, value) in enumerate(zip(blueprint.attributes, values, strict=True)):
+        if attribute.argument is None:
+            later.append((attribute, value))
+        elif positional and not attribute.keyword_only:
+            arguments.append(value)
+        elif attribute.argument.isidentifier() and not iskeyword(attribute.argument):
+            positional = False
+            arguments.append(f"{attribute.argument}={value}")
+        else:
+            positional = False
+            names[f"argument{i}"] = attribute.argument
+            arguments.append(f"**{{argument{i}: {value}}}")
+    call = f"model({', '.join(arguments)})"
+    if not later:
+        return Source((), call, names)
+    lines = [f"made = {call}"]
+    for i, (attribute, value) in enumerate(later):
+        names[f"set{i}"] = setter(blueprint, attribute.name)
+        lines.append(f"set{i}(made, {value})")
+    return Source(tuple(lines), "made", names)
+
+
+def _stored(blueprint: Blueprint, values: Sequence[str]) -> Source:
+    cls = blueprint.model
+    names: dict[str, Any] = {"model": cls, "new": object.__new__}
+    lines = ["made = new(model)"]
+    in_dict: list[str] = []
+    for i, (attribute, value) in enumerate(zip(blueprint.attributes, values, strict=True)):
+        place = placed(cls, attribute.name)
+        if cls.__dictoffset__ != 0 and not hasattr(type(place), "__set__"):
+            in_dict.append(f"fields[{attribute.name!r}] = {value}")
+        else:
+            names[f"set{i}"] = setter(blueprint, attribute.name)
+            lines.append(f"set{i}(made, {value})")
+    if in_dict:
+        lines += ["fields = made.__dict__", *in_dict]
+    return Source(tuple(lines), "made", names)
+
+
+def _pydantic(blueprint: Blueprint, values: Sequence[str]) -> Source:
+    model: Any = blueprint.model
+    pairs = zip(blueprint.attributes, values, strict=True)
+    names = {
+        "model": model,
+        "new": object.__new__,
+        "set_values": _slot_of(model, "__dict__"),
+        "set_names": _slot_of(model, "__pydantic_fields_set__"),
+        "names_set": {attribute.name for attribute in blueprint.attributes},
+    }
+    lines = [
+        "made = new(model)",
+        f"set_values(made, {{{', '.join(f'{attribute.name!r}: {value}' for attribute, value in pairs)}}})",
+        "set_names(made, names_set.copy())",
+    ]
+    if not getattr(model, "__pydantic_root_model__", False):
+        names["set_extra"] = _slot_of(model, "__pydantic_extra__")
+        lines.append(f"set_extra(made, {'{}' if model.model_config.get('extra') == 'allow' else None})")
+    if getattr(model, "__pydantic_post_init__", None):
+        lines.append("made.model_post_init(None)")
+    else:
+        names["set_private"] = _slot_of(model, "__pydantic_private__")
+        lines.append("set_private(made, None)")
+    return Source(tuple(lines), "made", names)
+
+
+def _slot_of(model: type[Any], name: str) -> Callable[[Any, Any], None]:
+    found: Any = next(base.__dict__[name] for base in model.__mro__ if name in base.__dict__)
+    setter_: Callable[[Any, Any], None] = found.__set__
+    return setter_
+
+
+def _validated_pydantic(blueprint: Blueprint, values: Sequence[str]) -> Source:
+    model: Any = blueprint.model
+    pairs = zip(blueprint.attributes, values, strict=True)
+    given = ", ".join(f"{attribute.name!r}: {value}" for attribute, value in pairs)
+    return Source((), f"validate({{{given}}}, by_alias=False, by_name=True)", {"validate": model.model_validate})
+
+
+def _validated_msgspec(blueprint: Blueprint, values: Sequence[str]) -> Source:
+    model: Any = blueprint.model
+    msgspec: Any = sys.modules["msgspec"]
+    names = {"convert": msgspec.convert, "model": model}
+    given = []
+    for i, (name, value) in enumerate(zip(model.__struct_encode_fields__, values, strict=True)):
+        names[f"key{i}"] = name
+        given.append(f"key{i}: {value}")
+    return Source((), f"convert({{{', '.join(given)}}}, model)", names)

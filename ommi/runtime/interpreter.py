@@ -1,0 +1,460 @@
+"""Unwinds an effect to the calls it needs made, without doing any I/O.
+
+`interpret` is a generator: it yields a round of commands (calls to start, calls to cancel) and is sent the calls
+that have ended since, at least one. Whoever pumps it decides whether that means awaiting, blocking or a script.
+
+A program is run by fibers. A fiber holds an explicit stack of frames (the effect nodes themselves, generators of
+do-notation, and scopes), so depth costs no recursion, and waits for one call or for the fibers it forked. There
+is no barrier between fibers: each goes on as soon as its own call has ended.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from types import GeneratorType
+from typing import Any, TypeAlias, assert_never, cast, final
+
+from returns.result import Failure, Success
+
+from ommi.effects.effect import (
+    AfterCommit,
+    Alt,
+    Attempt,
+    Await,
+    Bind,
+    Binding,
+    Bracket,
+    Catch,
+    Do,
+    Effect,
+    Either,
+    Ensure,
+    Fail,
+    Gather,
+    Lash,
+    Map,
+    Node,
+    Perform,
+    Race,
+    Retry,
+    Sleep,
+    Succeed,
+    Swap,
+    Timeout,
+    Transact,
+)
+from ommi.errors import ConnectionLost, LockTimeout, TransactionConflict
+from ommi.runtime.calls import Awaiting, Call, Cancel, Command, Completed, Ending, Execute, Fill, Marking, Pause
+from ommi.runtime.clock import Clock
+from ommi.transactions import TransactionOptions
+
+__all__ = ["Fiber", "Fork", "Joined", "OpenTransaction", "Outcome", "Program", "ScopeSteps", "dooms", "fill", "interpret"]
+
+VALUE, ERROR, DOOM, DEFECT, CANCELLED = Ending
+
+Outcome: TypeAlias = tuple[Ending, Any]
+Program: TypeAlias = Generator[list[Command], list[Completed], Outcome]
+ScopeSteps: TypeAlias = "Generator[Effect[Any, Any] | Call | Fork, Outcome, Outcome]"
+"""A scope in the making: it yields an effect to run, a call to make or fibers to fork, and is sent the outcome."""
+
+
+@final
+class OpenTransaction:
+    """A transaction that fibers run in."""
+
+    __slots__ = ("after", "doomed", "fills", "handle", "options", "savepoints")
+
+    def __init__(self, handle: Any, options: TransactionOptions) -> None:
+        self.handle = handle
+        self.options = options
+        self.doomed: BaseException | None = None
+        self.after: list[Effect[Any, Any]] = []
+        self.fills: list[Fill] = []
+        self.savepoints = 0
+
+
+@final
+class Fork:
+    """Run effects in fibers of their own; answered by a `Joined` when all of them have ended.
+
+    `stop` is asked how a fiber ended; when it says so, the others are cancelled and no more are started.
+    """
+
+    __slots__ = ("effects", "limit", "stop")
+
+    def __init__(self, effects: Sequence[Effect[Any, Any]], stop: Callable[[Ending], bool], limit: int | None = None) -> None:
+        self.effects = effects
+        self.stop = stop
+        self.limit = limit
+
+
+@final
+class Joined:
+    """How forked fibers ended; `None` for those never started."""
+
+    __slots__ = ("first", "fork", "outcomes", "parent", "running", "started", "stopping")
+
+    def __init__(self, parent: Fiber, fork: Fork) -> None:
+        self.parent = parent
+        self.fork = fork
+        self.outcomes: list[Outcome | None] = [None] * len(fork.effects)
+        self.running: dict[int, Fiber] = {}
+        self.started = 0
+        self.stopping = False
+        self.first: int | None = None
+
+
+@final
+class Fiber:
+    """One line of a program: its frames, its transaction, and what it waits for."""
+
+    __slots__ = ("index", "interrupted", "join", "masked", "outcome", "stack", "transaction", "waiting")
+
+    def __init__(self, join: Joined | None = None, index: int = 0) -> None:
+        self.stack: list[Any] = []
+        self.join = join
+        self.index = index
+        self.transaction: OpenTransaction | None = join.parent.transaction if join is not None else None
+        self.masked: int = join.parent.masked if join is not None else 0
+        self.interrupted = False
+        self.waiting: Call | Joined | None = None
+        self.outcome: Outcome | None = None
+
+
+@final
+class Scope:
+    """A frame that is itself a small program (`ommi.runtime.scopes`)."""
+
+    __slots__ = ("steps",)
+
+    def __init__(self, steps: ScopeSteps) -> None:
+        self.steps = steps
+
+
+def interpret(effect: Effect[Any, Any], clock: Clock, joined: OpenTransaction | None = None) -> Program:
+    """The program of an effect; `joined` is the transaction it runs inside, if there is one already."""
+    machine = _Machine(clock)
+    root = Fiber()
+    root.transaction = joined
+    machine.ready.append((root, effect, VALUE, None))
+    ready = machine.ready
+    while True:
+        while ready:
+            machine.advance(*ready.popleft())
+        if root.outcome is not None:
+            return root.outcome
+        commands, machine.commands = machine.commands, []
+        for call, ending, payload in (yield commands):
+            if call is None:
+                machine.interrupt(root)
+            else:
+                machine.complete(call, ending, payload)
+
+
+class _Machine:
+    """The fibers of one run, and the commands gathered for the next round."""
+
+    __slots__ = ("clock", "commands", "ready")
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.commands: list[Command] = []
+        self.ready: deque[tuple[Fiber, Effect[Any, Any] | None, Ending, Any]] = deque()
+
+    def advance(self, fiber: Fiber, effect: Effect[Any, Any] | None, ending: Ending, payload: Any) -> None:
+        """Run a fiber until it waits or ends: evaluate `effect`, or go on with an outcome where it is `None`."""
+        stack = fiber.stack
+        current: Any = effect
+        while True:
+            # down: to the innermost effect, leaving a frame for every node passed
+            while current is not None:
+                kind = type(current)
+                if kind is Perform:
+                    blocked = self.issue(fiber, Execute(current, fiber.transaction))
+                    if blocked is None:
+                        return
+                    ending, payload = blocked
+                    break
+                if kind is Bind or kind is Map or kind is Lash or kind is Catch or kind is Alt or kind is Either or kind is Swap:
+                    stack.append(current)
+                    current = current.source
+                elif kind is Succeed:
+                    ending, payload = VALUE, current.value
+                    break
+                elif kind is Do:
+                    ending, payload, current = self.start(current, stack)
+                    if current is None:
+                        break
+                else:
+                    step = self.evaluate(fiber, current)
+                    if step is None:
+                        return
+                    ending, payload, current = step
+                    if current is None:
+                        break
+            # up: hand the outcome to the frames, until one goes on with another effect
+            current = None
+            while current is None:
+                if not stack:
+                    self.end(fiber, ending, payload)
+                    return
+                frame = stack.pop()
+                kind = type(frame)
+                if kind is GeneratorType:
+                    ending, payload, current = _resume(frame, ending, payload, stack)
+                elif kind is Scope:
+                    step = self.step(fiber, frame, ending, payload)
+                    if step is None:
+                        return
+                    ending, payload, current = step
+                elif ending is VALUE:
+                    if kind is Map:
+                        try:
+                            payload = frame.function(payload)
+                        except BaseException as defect:
+                            ending, payload = DEFECT, defect
+                    elif kind is Bind:
+                        ending, payload, current = _next(frame.function, payload)
+                    elif kind is Either:
+                        payload = Success(payload)
+                    elif kind is Swap:
+                        ending = ERROR
+                elif ending is ERROR:
+                    if kind is Lash or (kind is Catch and isinstance(payload, frame.kinds)):
+                        ending, payload, current = _next(frame.function, payload)
+                    elif kind is Alt:
+                        try:
+                            payload = frame.function(payload)
+                        except BaseException as defect:
+                            ending, payload = DEFECT, defect
+                    elif kind is Either:
+                        ending, payload = VALUE, Failure(payload)
+                    elif kind is Swap:
+                        ending = VALUE
+
+    def evaluate(self, fiber: Fiber, effect: Effect[Any, Any]) -> tuple[Ending, Any, Effect[Any, Any] | None] | None:
+        """One of the rarer effects: an outcome, or an effect to go on with; `None` where the fiber waits."""
+        from ommi.runtime import scopes
+
+        node = cast("Node", effect)
+        match node:
+            case Fail(error):
+                return ERROR, error, None
+            case Attempt(function, catching):
+                try:
+                    return VALUE, function(), None
+                except catching as error:
+                    return ERROR, error, None
+                except BaseException as defect:
+                    return DEFECT, defect, None
+            case Await():
+                return _blocked(self.issue(fiber, Awaiting(node, fiber.transaction)))
+            case Sleep(seconds):
+                return _blocked(self.issue(fiber, Pause(seconds)))
+            case Binding():
+                return VALUE, None, node.source
+            case Gather():
+                steps = scopes.gather(fiber, node)
+            case Race():
+                steps = scopes.race(fiber, node)
+            case Transact():
+                steps = scopes.transact(fiber, node)
+            case Retry():
+                steps = scopes.retry(fiber, node, self.clock)
+            case Timeout():
+                steps = scopes.timeout(fiber, node)
+            case Ensure():
+                steps = scopes.ensure(fiber, node)
+            case Bracket():
+                steps = scopes.bracket(fiber, node)
+            case AfterCommit():
+                steps = scopes.after_commit(fiber, node)
+            case Succeed() | Map() | Bind() | Alt() | Lash() | Catch() | Swap() | Either() | Do() | Perform():
+                raise AssertionError(f"{type(node).__name__} is evaluated in advance()")
+            case _:
+                assert_never(node)
+        return self.step(fiber, Scope(steps), VALUE, None, start=True)
+
+    def step(
+        self, fiber: Fiber, scope: Scope, ending: Ending, payload: Any, *, start: bool = False
+    ) -> tuple[Ending, Any, Effect[Any, Any] | None] | None:
+        """Let a scope go on: an outcome, or an effect to run in it; `None` where the fiber waits."""
+        while True:
+            try:
+                asked = next(scope.steps) if start else scope.steps.send((ending, payload))
+            except StopIteration as stop:
+                ending, payload = stop.value
+                return ending, payload, None
+            start = False
+            if isinstance(asked, Effect):
+                fiber.stack.append(scope)
+                return VALUE, None, asked
+            if isinstance(asked, Fork):
+                fiber.stack.append(scope)
+                join = fiber.waiting = Joined(fiber, asked)
+                self.fork(join)
+                return None
+            blocked = self.issue(fiber, asked)
+            if blocked is None:
+                fiber.stack.append(scope)
+                return None
+            ending, payload = blocked
+
+    def start(self, do: Do[Any, Any], stack: list[Any]) -> tuple[Ending, Any, Effect[Any, Any] | None]:
+        """Call a program and run it to its first effect."""
+        try:
+            generator = do.function(*do.arguments, **dict(do.named)) if do.named else do.function(*do.arguments)
+        except BaseException as defect:
+            return DEFECT, defect, None
+        return _resume(generator, VALUE, None, stack)
+
+    def issue(self, fiber: Fiber, call: Call) -> Outcome | None:
+        """Ask for a call, and let the fiber wait; or the outcome, where the call must not be made any more."""
+        if fiber.interrupted and not fiber.masked:
+            return CANCELLED, None
+        transaction = fiber.transaction
+        if transaction is not None and transaction.doomed is not None and isinstance(call, (Execute, Awaiting, Marking)) and not fiber.masked:
+            return DOOM, transaction.doomed
+        call.fiber = fiber
+        call.shielded = fiber.masked > 0
+        fiber.waiting = call
+        self.commands.append(call)
+        return None
+
+    def complete(self, call: Call, ending: Ending, payload: Any) -> None:
+        """Note what a call did to its transaction, and make its fiber ready."""
+        fiber = call.fiber
+        fiber.waiting = None
+        transaction = fiber.transaction
+        if isinstance(call, Execute):
+            if transaction is None:
+                defect = fill(call.fills) if call.fills else None
+                if defect is not None:
+                    ending, payload = DEFECT, defect
+            elif ending is VALUE:
+                transaction.fills.extend(call.fills)
+            elif ending is CANCELLED:
+                transaction.doomed = transaction.doomed or _interrupted(call)
+            elif ending is ERROR and dooms(payload):
+                transaction.doomed = transaction.doomed or payload
+            if transaction is not None and transaction.doomed is not None and ending is ERROR:
+                ending, payload = DOOM, transaction.doomed
+        self.ready.append((fiber, None, ending, payload))
+
+    def fork(self, join: Joined) -> None:
+        """Start as many fibers as may run; go on with the parent when none is left."""
+        fork = join.fork
+        effects, limit = fork.effects, fork.limit
+        while join.started < len(effects) and not join.stopping and (limit is None or len(join.running) < limit):
+            child = Fiber(join, join.started)
+            join.running[join.started] = child
+            self.ready.append((child, effects[join.started], VALUE, None))
+            join.started += 1
+        if not join.running:
+            parent = join.parent
+            parent.waiting = None
+            stopped = parent.interrupted and not parent.masked
+            self.ready.append((parent, None, CANCELLED if stopped else VALUE, join))
+
+    def end(self, fiber: Fiber, ending: Ending, payload: Any) -> None:
+        """Keep the outcome of a fiber, and tell those that wait for it."""
+        fiber.outcome = ending, payload
+        join = fiber.join
+        if join is None:
+            return
+        join.outcomes[fiber.index] = fiber.outcome
+        del join.running[fiber.index]
+        if join.first is None:
+            join.first = fiber.index
+        if not join.stopping and join.fork.stop(ending):
+            join.stopping = True
+            for sibling in list(join.running.values()):
+                self.interrupt(sibling)
+        self.fork(join)
+
+    def interrupt(self, fiber: Fiber) -> None:
+        """Cancel a fiber; what it does in a finalizer or at the end of a transaction is done first."""
+        pending = [fiber]
+        while pending:
+            one = pending.pop()
+            if one.interrupted or one.outcome is not None:
+                continue
+            one.interrupted = True
+            if one.masked:
+                continue
+            if isinstance(one.waiting, Joined):
+                one.waiting.stopping = True
+                pending.extend(one.waiting.running.values())
+            elif one.waiting is not None:
+                self.commands.append(Cancel(one.waiting))
+
+
+def fill(fills: Sequence[Fill]) -> BaseException | None:
+    """Fill the instances passed in; what the first of them raised, after all were tried."""
+    first: BaseException | None = None
+    for schema, instance, values in fills:
+        try:
+            schema.codec.fill(instance, values)
+        except Exception as defect:
+            first = first or defect
+    return first
+
+
+def dooms(error: object) -> bool:
+    """Whether a transaction in which a statement failed so can only be rolled back (semantics §5)."""
+    return isinstance(error, (TransactionConflict, ConnectionLost)) and not isinstance(error, LockTimeout)
+
+
+def _interrupted(call: Execute) -> BaseException:
+    from ommi.effects.text import operation_text
+    from ommi.errors import StatementTimeout
+
+    return StatementTimeout(
+        f"{operation_text(call.perform)} was stopped before it had ended, so its transaction was rolled back"
+    )
+
+
+def _blocked(outcome: Outcome | None) -> tuple[Ending, Any, None] | None:
+    return None if outcome is None else (*outcome, None)
+
+
+def _next(function: Callable[[Any], Any], value: Any) -> tuple[Ending, Any, Effect[Any, Any] | None]:
+    """The effect a user's function makes of a value."""
+    try:
+        found = function(value)
+    except BaseException as defect:
+        return DEFECT, defect, None
+    if isinstance(found, Effect):
+        return VALUE, None, found
+    return DEFECT, TypeError(f"the function {function!r} must return an effect, and returned {found!r}; use .map for values"), None
+
+
+def _resume(
+    generator: Any, ending: Ending, payload: Any, stack: list[Any]
+) -> tuple[Ending, Any, Effect[Any, Any] | None]:
+    """Let a program go on with a value; after anything else it is closed, so that its `finally` runs."""
+    if ending is not VALUE:
+        try:
+            generator.close()
+        except BaseException as defect:
+            return DEFECT, _noted(defect, payload), None
+        return ending, payload, None
+    try:
+        found = generator.send(payload)
+    except StopIteration as stop:
+        return VALUE, stop.value, None
+    except BaseException as defect:
+        return DEFECT, defect, None
+    if isinstance(found, Effect) and generator.gi_yieldfrom is not None:
+        stack.append(generator)
+        return VALUE, None, found
+    generator.close()
+    said = "yield from" if isinstance(found, Effect) else "yield from an effect"
+    return DEFECT, TypeError(f"{generator.__qualname__} yielded {found!r}: write `{said}` in place of a bare `yield`"), None
+
+
+def _noted(defect: BaseException, earlier: Any) -> BaseException:
+    if isinstance(earlier, BaseException) and defect.__context__ is None:
+        defect.__context__ = earlier
+    return defect

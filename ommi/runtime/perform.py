@@ -1,0 +1,134 @@
+"""One operation: the request a driver gets, and what becomes of its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from itertools import islice
+from typing import Any, assert_never
+
+from ommi.drivers.driver import Request
+from ommi.effects.effect import Answer, Perform
+from ommi.errors import MultipleFound, NotFound, QueryRejected, StaleRecord, UnsupportedOperation
+from ommi.models import rows_reader
+from ommi.query.statements import Insert, Select, is_write
+from ommi.query.text import select_text
+from ommi.runtime.calls import Fill
+from ommi.schema import Field, Row, Schema
+from ommi.transactions import TransactionOptions
+from ommi.values import Storage
+
+__all__ = ["answer", "request"]
+
+
+def request(perform: Perform[Any, Any], storage: Storage, options: TransactionOptions | None) -> Request:
+    """What the driver is asked; `options` are those of the transaction it happens in, if there is one."""
+    statement = perform.statement
+    if not isinstance(statement, Select):
+        if options is not None and options.read_only and is_write(statement):
+            raise QueryRejected("a write inside a transaction that was begun read_only=True: begin it without")
+        return Request(statement)
+    if statement.lock is not None and options is None:
+        raise UnsupportedOperation(
+            "for_update() outside a transaction would unlock the rows at once: put .transactional() around the program"
+        )
+    read = statement.schema.codec.reader(storage) if perform.read is None else rows_reader(perform.read, storage)
+    return Request(statement, _two_of(read) if perform.answer is Answer.ONE else read)
+
+
+def _two_of(read: Callable[[Iterable[Row]], list[Any]]) -> Callable[[Iterable[Row]], list[Any]]:
+    """Two rows are enough to know that there is more than one."""
+    return lambda rows: read(islice(rows, 2))
+
+
+def answer(perform: Perform[Any, Any], reply: Any, storage: Storage) -> tuple[Any, tuple[Fill, ...]]:
+    """The value of the operation, and what the instances passed in get; raises the operation's own errors."""
+    match perform.answer:
+        case Answer.PLAIN | Answer.ALL:
+            return reply, ()
+        case Answer.ONE:
+            return _only(perform, reply), ()
+        case Answer.FIRST:
+            return (reply[0] if reply else None), ()
+        case Answer.RECORD:
+            records, fills = _records(perform, reply, storage)
+            return records[0], fills
+        case Answer.RECORDS:
+            return _records(perform, reply, storage)
+        case Answer.SAVED:
+            return _saved(perform, reply)
+        case Answer.DELETED:
+            if reply == 0:
+                schema = _schema(perform)
+                raise NotFound(f"no {schema.name} has the key of the record to delete", model=schema.model)
+            return None, ()
+        case _:
+            assert_never(perform.answer)
+
+
+def _only(perform: Perform[Any, Any], rows: list[Any]) -> Any:
+    if len(rows) == 1:
+        return rows[0]
+    statement = perform.statement
+    assert isinstance(statement, Select)
+    asked, model = select_text(statement), statement.schema.model
+    if not rows:
+        raise NotFound(f"{asked}.one() found no {model.__name__}", model=model)
+    raise MultipleFound(f"{asked}.one() found more than one {model.__name__}", model=model)
+
+
+def _records(perform: Perform[Any, Any], reply: list[Row], storage: Storage) -> tuple[list[Any], tuple[Fill, ...]]:
+    statement = perform.statement
+    assert isinstance(statement, Insert)
+    schema = statement.schema
+    build = schema.codec.build
+    if statement.on_conflict is not None:
+        return schema.codec.reader(storage)(reply), tuple(
+            (schema, target, _canonical(schema, schema.fields, row, storage)) for target, row in zip(perform.targets, reply, strict=True)
+        )
+    assigned = schema.assigned
+    if not assigned:
+        return [build(row) for row in statement.rows], ()
+    places = [schema.fields.index(f) for f in assigned]
+    records: list[Any] = []
+    fills: list[Fill] = []
+    for row, stored, target in zip(statement.rows, reply, perform.targets, strict=True):
+        values = _canonical(schema, assigned, stored, storage)
+        whole = list(row)
+        for place, (_, value) in zip(places, values, strict=True):
+            whole[place] = value
+        records.append(build(whole))
+        fills.append((schema, target, values))
+    return records, tuple(fills)
+
+
+def _canonical(
+    schema: Schema, fields: tuple[Field, ...], stored: Row, storage: Storage
+) -> tuple[tuple[Field, Any], ...]:
+    found: list[tuple[Field, Any]] = []
+    for f, value in zip(fields, stored, strict=True):
+        load = storage.forms[f.type.kind].load
+        found.append((f, value if value is None or load is None else load(value)))
+    return tuple(found)
+
+
+def _saved(perform: Perform[Any, Any], matched: int) -> tuple[Any, tuple[Fill, ...]]:
+    schema, row = _schema(perform), perform.row
+    assert row is not None
+    if matched:
+        version = schema.version
+        if version is None:
+            return schema.codec.build(row), ()
+        value = row[schema.fields.index(version)]
+        return schema.codec.build(row), tuple((schema, target, ((version, value),)) for target in perform.targets)
+    if schema.version is not None:
+        raise StaleRecord(
+            f"the {schema.name} was changed or deleted since it was read: reload it and apply the change again",
+            model=schema.model,
+        )
+    raise NotFound(f"no {schema.name} has the key of the record to save: add it first", model=schema.model)
+
+
+def _schema(perform: Perform[Any, Any]) -> Schema:
+    statement = perform.statement
+    schema: Schema = statement.schema  # type: ignore[union-attr]  # asked only for statements about one model
+    return schema

@@ -1,0 +1,324 @@
+"""The anyio pump: awaits the calls that the interpreter asks for, on asyncio and on trio.
+
+A program that waits for one thing at a time runs in the task that called `run`, with no task group in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
+from typing import Any, assert_never
+
+import anyio
+from anyio import CancelScope, get_cancelled_exc_class
+from anyio.abc import TaskGroup
+from returns.result import Success
+
+from ommi.drivers.driver import Driver, Transaction
+from ommi.effects.effect import Await, Effect
+from ommi.effects.text import operation_text
+from ommi.errors import CommitUnknown, OmmiError
+from ommi.runtime.calls import (
+    Awaiting,
+    Begin,
+    Call,
+    Cancel,
+    Command,
+    Commit,
+    Completed,
+    Ending,
+    Execute,
+    Mark,
+    Marking,
+    Pause,
+    Rollback,
+)
+from ommi.runtime.clock import Clock
+from ommi.runtime.interpreter import OpenTransaction, Outcome, Program, interpret
+from ommi.runtime.perform import answer, request
+
+__all__ = ["Pump"]
+
+VALUE, ERROR, DOOM, DEFECT, CANCELLED = Ending
+
+
+class Pump:
+    """Runs effects on a driver. `shutdown_seconds` is the time a COMMIT or ROLLBACK may take once it is cancelled."""
+
+    __slots__ = ("clock", "driver", "shutdown_seconds")
+
+    def __init__(
+        self,
+        driver: Driver,
+        clock: Clock,
+        shutdown_seconds: float = 30.0,
+    ) -> None:
+        self.driver = driver
+        self.clock = clock
+        self.shutdown_seconds = shutdown_seconds
+
+    async def run(self, effect: Effect[Any, Any]) -> Outcome:
+        """How the effect came out; raises what cancelled it, after everything was cleaned up.
+
+        Inside the body of a transaction of the same pump it joins that.
+        """
+        turn = _TURN.get()
+        if turn is None or turn.pump is not self:
+            return await _Run(self, interpret(effect, self.clock)).finish()
+        async with turn.taken():
+            return await _Run(self, interpret(effect, self.clock, turn.transaction)).finish()
+
+    async def call(self, call: Call) -> Outcome:
+        """Make one call. Only a cancellation, or the end of the whole process, is raised."""
+        try:
+            match call:
+                case Execute():
+                    perform, transaction, driver = call.perform, call.transaction, self.driver
+                    storage = driver.storage
+                    if transaction is None:
+                        reply = await driver.execute(request(perform, storage, None))
+                    else:
+                        reply = await transaction.handle.execute(request(perform, storage, transaction.options))
+                    value, call.fills = answer(perform, reply, storage)
+                    return VALUE, value
+                case Begin(options=options):
+                    return VALUE, await self.driver.begin(options)
+                case Commit(handle=handle):
+                    return await self._commit(handle)
+                case Rollback(handle=handle):
+                    with anyio.move_on_after(self.shutdown_seconds, shield=True):
+                        await handle.rollback()
+                    return VALUE, None
+                case Marking(handle=handle, mark=mark, name=name):
+                    await _MARKS[mark](handle, name)
+                    return VALUE, None
+                case Pause(seconds=seconds):
+                    waiting = self.clock.pause(seconds)
+                    await (anyio.sleep(seconds) if waiting is None else waiting)
+                    return VALUE, None
+                case Awaiting(effect=effect):
+                    return await self._await(effect, call)
+                case _:
+                    assert_never(call)
+        except OmmiError as error:
+            if isinstance(call, Awaiting):
+                return DEFECT, error
+            if isinstance(call, Execute):
+                error.origin = error.origin or call.perform.origin
+                error.operation = error.operation or operation_text(call.perform)
+            return ERROR, error
+        except Exception as defect:
+            return DEFECT, defect
+
+    async def _commit(self, handle: Transaction) -> Outcome:
+        with anyio.move_on_after(self.shutdown_seconds, shield=True) as budget:
+            await handle.commit()
+        if budget.cancelled_caught:
+            return ERROR, CommitUnknown(
+                f"COMMIT was sent and not answered within {self.shutdown_seconds} seconds: "
+                "look in the database whether it happened before trying again"
+            )
+        return VALUE, None
+
+    async def _await(self, effect: Await[Any, Any], call: Awaiting) -> Outcome:
+        try:
+            if call.transaction is None:
+                value = await effect.start()
+            else:
+                with joining(self, call.transaction):
+                    value = await effect.start()
+        except effect.catching as error:
+            return ERROR, error
+        if not effect.result:
+            return VALUE, value
+        result = value._inner_value  # a FutureResult gives an IOResult; this is the run that its IO stood for
+        return (VALUE, result.unwrap()) if isinstance(result, Success) else (ERROR, result.failure())
+
+
+async def _set(handle: Transaction, name: str) -> None:
+    await handle.savepoint(name)
+
+
+async def _release(handle: Transaction, name: str) -> None:
+    await handle.release(name)
+
+
+async def _roll_back_to(handle: Transaction, name: str) -> None:
+    await handle.rollback_to(name)
+
+
+_MARKS = {Mark.SET: _set, Mark.RELEASE: _release, Mark.ROLL_BACK_TO: _roll_back_to}
+
+
+class Turn:
+    """A transaction that runs started in its body join; they take turns on its connection."""
+
+    __slots__ = ("ended", "lock", "pump", "transaction")
+
+    def __init__(self, pump: Pump, transaction: OpenTransaction) -> None:
+        self.pump = pump
+        self.transaction = transaction
+        self.lock = anyio.Lock(fast_acquire=True)
+        self.ended = False
+
+    @asynccontextmanager
+    async def taken(self) -> AsyncIterator[None]:
+        async with self.lock:
+            if self.ended:
+                raise RuntimeError(
+                    "this task was started in the body of a transaction that has ended since: "
+                    "finish such tasks in the body, or start them outside of it"
+                )
+            yield
+
+
+_TURN: ContextVar[Turn | None] = ContextVar("ommi_turn", default=None)
+
+
+@contextmanager
+def joining(pump: Pump, transaction: OpenTransaction) -> Iterator[None]:
+    """Let runs in this context, and in tasks that inherit it, join the transaction until it is left."""
+    turn = Turn(pump, transaction)
+    token = _TURN.set(turn)
+    try:
+        yield
+    finally:
+        turn.ended = True
+        _TURN.reset(token)
+
+
+class _Run:
+    """One program on its way."""
+
+    __slots__ = ("outcome", "program", "pump")
+
+    def __init__(self, pump: Pump, program: Program) -> None:
+        self.pump = pump
+        self.program = program
+        self.outcome: Outcome | None = None
+
+    async def finish(self) -> Outcome:
+        """Make the calls of the program until it has ended."""
+        await self.drive(self.advance([]))
+        assert self.outcome is not None
+        return self.outcome
+
+    def advance(self, completed: list[Completed]) -> list[Command]:
+        """Let the program go on; the commands it gives, none when it has ended."""
+        try:
+            return self.program.send(completed or None)  # type: ignore[arg-type]  # a generator is started with None
+        except StopIteration as stop:
+            self.outcome = stop.value
+            return []
+
+    async def drive(self, commands: list[Command]) -> None:
+        while self.outcome is None:
+            call = _single(commands)
+            if call is None:
+                commands = await self.together(commands)
+                continue
+            try:
+                if call.shielded:
+                    with CancelScope(shield=True):
+                        ending, payload = await self.pump.call(call)
+                else:
+                    ending, payload = await self.pump.call(call)
+            except get_cancelled_exc_class():
+                with CancelScope(shield=True):
+                    await self.drive(self.advance([(None, CANCELLED, None), (call, CANCELLED, None)]))
+                self.raise_defect()
+                raise
+            commands = self.advance([(call, ending, payload)])
+
+    def raise_defect(self) -> None:
+        """A bug that showed while a cancelled program cleaned up must not be lost with the cancellation."""
+        if self.outcome is not None and self.outcome[0] is DEFECT:
+            raise self.outcome[1]
+
+    async def together(self, commands: list[Command]) -> list[Command]:
+        """Make calls at once, until the program has ended or waits for a single call; that is given back."""
+        cancelled: BaseException | None = None
+        async with anyio.create_task_group() as group:
+            calls = _Calls(self, group)
+            try:
+                commands = await calls.work(commands)
+            except get_cancelled_exc_class() as reason:
+                # the program hears of it, and what it still has to do, it does undisturbed
+                cancelled = reason
+                with CancelScope(shield=True):
+                    commands = await calls.work(self.advance(calls.interrupted()))
+                    await self.drive(commands)
+        if cancelled is not None:
+            self.raise_defect()
+            raise cancelled
+        return commands
+
+
+class _Calls:
+    """The calls under way at once, each in a task of its own."""
+
+    __slots__ = ("done", "group", "run", "scopes", "stopped", "waking", "was_interrupted")
+
+    def __init__(self, run: _Run, group: TaskGroup) -> None:
+        self.run = run
+        self.group = group
+        self.scopes: dict[Call, CancelScope] = {}
+        self.stopped: set[Call] = set()
+        self.done: list[Completed] = []
+        self.waking = anyio.Event()
+        self.was_interrupted = False
+
+    async def work(self, commands: list[Command]) -> list[Command]:
+        """Obey commands and report ends to the program until a single call, or nothing, is left to do."""
+        while self.run.outcome is None:
+            if not self.scopes and not self.done and _single(commands) is not None:
+                return commands
+            for command in commands:
+                self.obey(command)
+            if not self.done:
+                await self.waking.wait()
+            completed = self.taken()
+            # a call that ended cancelled, though the program did not ask for it, tells that the task is cancelled
+            if any(ending is CANCELLED and call not in self.stopped for call, ending, _ in completed):
+                completed = self.interrupted(completed)
+            commands = self.run.advance(completed)
+        return []
+
+    def obey(self, command: Command) -> None:
+        if not isinstance(command, Cancel):
+            scope = self.scopes[command] = CancelScope(shield=command.shielded)
+            self.group.start_soon(self.make, command, scope)
+            return
+        self.stopped.add(command.call)
+        if command.call in self.scopes:
+            self.scopes[command.call].cancel()
+
+    async def make(self, call: Call, scope: CancelScope) -> None:
+        ended: Outcome = (CANCELLED, None)
+        try:
+            with scope:
+                ended = await self.run.pump.call(call)
+        finally:
+            del self.scopes[call]
+            self.done.append((call, *ended))
+            self.waking.set()
+
+    def taken(self) -> list[Completed]:
+        self.waking = anyio.Event()
+        completed, self.done = self.done, []
+        return completed
+
+    def interrupted(self, completed: list[Completed] | None = None) -> list[Completed]:
+        """What has ended, after the news (given once) that the whole program is cancelled."""
+        found = self.taken() if completed is None else completed
+        if self.was_interrupted:
+            return found
+        self.was_interrupted = True
+        return [(None, CANCELLED, None), *found]
+
+
+def _single(commands: list[Command]) -> Call | None:
+    if len(commands) != 1 or isinstance(commands[0], Cancel):
+        return None
+    return commands[0]
