@@ -71,25 +71,22 @@ def checked(directory: Path, *arguments: str) -> None:
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
-def pages() -> list[str]:
-    found = [_ROOT / "README.md", *sorted((_ROOT / "docs").rglob("*.md"))]
-    return [page.relative_to(_ROOT).as_posix() for page in found if blocks(page.read_text(encoding="utf-8"))]
+def examples() -> dict[str, tuple[str, ...]]:
+    """The arguments to Python that check each page and each module with examples."""
+    found: dict[str, tuple[str, ...]] = {}
+    for page in (_ROOT / "README.md", *sorted((_ROOT / "docs").rglob("*.md"))):
+        if blocks(page.read_text(encoding="utf-8")):
+            found[page.relative_to(_ROOT).as_posix()] = (__file__, str(page))
+    for path in sorted((_ROOT / "ommi").rglob("*.py")):
+        if ">>> " in path.read_text(encoding="utf-8"):
+            name = ".".join(path.relative_to(_ROOT).with_suffix("").parts).removesuffix(".__init__")
+            found[name] = ("-c", _DOCTEST, name)
+    return found
 
 
-def modules() -> list[str]:
-    found = sorted(_ROOT.joinpath("ommi").rglob("*.py"))
-    names = [path.relative_to(_ROOT).with_suffix("") for path in found if ">>> " in path.read_text(encoding="utf-8")]
-    return [".".join(name.parts).removesuffix(".__init__") for name in names]
-
-
-@pytest.mark.parametrize("page", pages())
-def test_the_examples_of_a_page_run(page: str, tmp_path: Path) -> None:
-    checked(tmp_path, __file__, str(_ROOT / page))
-
-
-@pytest.mark.parametrize("module", modules())
-def test_the_examples_of_a_module_run(module: str, tmp_path: Path) -> None:
-    checked(tmp_path, "-c", _DOCTEST, module)
+@pytest.mark.parametrize("name", examples())
+def test_the_examples_run(name: str, tmp_path: Path) -> None:
+    checked(tmp_path, *examples()[name])
 
 
 def test_a_block_that_prints_something_else_is_found(tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ def next_flight(flight: Flight) -> Prog[Flight, NoLaterFlight | DatabaseError]:
         find(Flight)
         .where(
             lambda f: (f.destination == flight.destination) & (f.scheduled > flight.scheduled),
-            lambda f: (f.scheduled < midnight) & (f.cancelled == False),  # noqa: E712  # a condition, not a test
+            lambda f: (f.scheduled < midnight) & (f.cancelled == False),
         )
         .order_by(lambda f: col(f.scheduled).asc)
         .first()
@@ -154,6 +154,6 @@ def ground(
 @effect
 def plan() -> Prog[tuple[int, int], DatabaseError]:
     """How many flights are cancelled, and how many rebookings there are: what `ground` changes."""
-    cancelled = yield from find(Flight).where(lambda f: f.cancelled == True).count()  # noqa: E712  # a condition
+    cancelled = yield from find(Flight).where(lambda f: f.cancelled == True).count()
     rebooked = yield from find(Rebooking).count()
     return cancelled, rebooked

@@ -15,6 +15,7 @@ from ommi.models import ref, schema_of
 from ommi.query.expressions import (
     And,
     Column,
+    Comparison,
     Expression,
     ExpressionNode,
     Literal,
@@ -288,7 +289,11 @@ def _where(query: Select, conditions: tuple[Any, ...]) -> Select:
         found.append(one)
     if not found:
         return query
-    return replace(query, where=found[0] if len(found) == 1 else And(tuple(found)))
+    where = found[0] if len(found) == 1 else And(tuple(found))
+    # spelled out because every query passes here, and replace() costs twice as much
+    return Select(
+        query.schema, query.columns, where, query.order, query.limit, query.offset, query.distinct, query.lock
+    )
 
 
 def _perform(query: Select, answer: Answer) -> Effect[Any, Any]:
@@ -388,6 +393,8 @@ def _first_schema(found: PredicateNode) -> Schema:
 
 
 def _check_schema(found: PredicateNode | ExpressionNode, schema: Schema) -> None:
+    if type(found) is Comparison and type(found.right) is Literal and getattr(found.left, "schema", None) is schema:
+        return  # the most frequent condition by far
     for column in columns_of(found):
         if column.schema is not schema:
             raise TypeError(

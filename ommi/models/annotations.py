@@ -22,7 +22,7 @@ from ommi.models.facts import (
     StoreAs,
 )
 
-__all__ = ["Bare", "Names", "names_at", "spelled", "unwrapped"]
+__all__ = ["Bare", "Names", "evaluated", "names_at", "spelled", "unwrapped"]
 
 _FACTS = (Marker, StoreAs, ReferenceTo, MaxLength, Check, ServerDefault)
 _UNIONS = (Union, UnionType)
@@ -59,7 +59,7 @@ def evaluated(annotation: object, owner: type[Any], place: str, names: Names) ->
     local = ChainMap({owner.__name__: owner}, dict(names))
     holder = type(owner.__name__, (), {"__annotations__": {"field": annotation}, "__module__": owner.__module__})
     try:
-        return typing.get_type_hints(holder, around, local, include_extras=True)["field"]  # type: ignore[arg-type]
+        return typing.get_type_hints(holder, around, local, include_extras=True)["field"]
     except NameError as error:
         raise TypeError(
             f"{place}: the annotation {spelled(annotation)} cannot be evaluated, {error}. "

@@ -93,9 +93,9 @@ def ordered(collection: ModelCollection) -> tuple[Schema, ...]:
         stack = [start]
         while stack:
             schema = stack[-1]
-            missing = [] if schema in met else [other for other in _referred(schema) if other in inside - met]
+            later = [] if schema in met else _referred(schema)
             met.add(schema)
-            if missing:
+            if missing := [other for other in later if other in inside and other not in met]:
                 stack.extend(reversed(missing))
             else:
                 done.setdefault(stack.pop())

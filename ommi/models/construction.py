@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,8 +10,8 @@ from keyword import iskeyword
 from types import MemberDescriptorType
 from typing import Any
 
-from ommi.models.descriptors import hidden_slot, placed
-from ommi.models.readers import Attribute, Blueprint, Making
+from ommi.models.blueprint import Attribute, Blueprint, Making
+from ommi.models.descriptors import placed, slot_alias
 
 __all__ = ["Source", "compiled", "constructor", "making", "reading", "setter"]
 
@@ -27,7 +28,8 @@ class Source:
 def compiled(name: str, lines: Sequence[str], names: dict[str, Any]) -> Callable[..., Any]:
     """The function `name` that the lines define."""
     namespace = dict(names)
-    exec(compile("\n".join(lines), f"<ommi {name}>", "exec"), namespace)
+    # the text holds nothing of the user's but names of fields, which are known to be identifiers
+    exec(compile("\n".join(lines), f"<ommi {name}>", "exec"), namespace)  # noqa: S102
     function: Callable[..., Any] = namespace[name]
     return function
 
@@ -45,29 +47,24 @@ def making(blueprint: Blueprint, values: Sequence[str], validate: bool = False) 
 
     With `validate`, the library's validation runs over them.
     """
+    if validate and blueprint.library == "msgspec":
+        return _validated_msgspec(blueprint, values)
     match blueprint.making:
         case Making.PYDANTIC:
             return _validated_pydantic(blueprint, values) if validate else _pydantic(blueprint, values)
-        case Making.CALL | Making.STORE if validate and blueprint.library == "msgspec":
-            return _validated_msgspec(blueprint, values)
-        case Making.STORE if not validate:
-            return _stored(blueprint, values)
-        case Making.CALL | Making.STORE:
+        case Making.STORE:
+            return _called(blueprint, values) if validate else _stored(blueprint, values)
+        case Making.ASSIGN if _sets_plainly(blueprint.model):
+            return _assigned(blueprint, values)
+        case Making.ASSIGN | Making.CALL:
             return _called(blueprint, values)
 
 
-def reading(blueprint: Blueprint, instance: str) -> Source:
-    """How the values of all attributes are read of an instance: one tuple."""
-    names: dict[str, Any] = {}
-    parts = []
-    for i, attribute in enumerate(blueprint.attributes):
-        slot = hidden_slot(blueprint.model, attribute.name)
-        if slot is not None:
-            names[f"get{i}"] = slot.__get__
-            parts.append(f"get{i}({instance})")
-        else:
-            parts.append(f"{instance}.{attribute.name}")
-    return Source((), f"({', '.join(parts)},)", names)
+def reading(blueprint: Blueprint, instance: str) -> str:
+    """The expression of a tuple with the values of all attributes of an instance."""
+    cls = blueprint.model
+    names = [slot_alias(cls, attribute.name) or attribute.name for attribute in blueprint.attributes]
+    return f"({''.join(f'{instance}.{name}, ' for name in names)})"
 
 
 def setter(blueprint: Blueprint, name: str) -> Callable[[Any, Any], None]:
@@ -110,6 +107,21 @@ def _called(blueprint: Blueprint, values: Sequence[str]) -> Source:
         names[f"set{i}"] = setter(blueprint, attribute.name)
         lines.append(f"set{i}(made, {value})")
     return Source(tuple(lines), "made", names)
+
+
+def _sets_plainly(cls: type[Any]) -> bool:
+    how: object = cls.__setattr__
+    return how is object.__setattr__
+
+
+def _assigned(blueprint: Blueprint, values: Sequence[str]) -> Source:
+    # as fast as the constructor, and for slots faster: under their own names they come through their columns
+    names = {"model": blueprint.model, "new": object.__new__}
+    lines = [
+        f"made.{slot_alias(blueprint.model, attribute.name) or attribute.name} = {value}"
+        for attribute, value in zip(blueprint.attributes, values, strict=True)
+    ]
+    return Source(("made = new(model)", *lines), "made", names)
 
 
 def _stored(blueprint: Blueprint, values: Sequence[str]) -> Source:
@@ -163,9 +175,14 @@ def _slot_of(model: type[Any], name: str) -> Callable[[Any, Any], None]:
 
 def _validated_pydantic(blueprint: Blueprint, values: Sequence[str]) -> Source:
     model: Any = blueprint.model
-    pairs = zip(blueprint.attributes, values, strict=True)
-    given = ", ".join(f"{attribute.name!r}: {value}" for attribute, value in pairs)
-    return Source((), f"validate({{{given}}}, by_alias=False, by_name=True)", {"validate": model.model_validate})
+    names: dict[str, Any] = {"validate": model.model_validate}
+    takes_names = "by_name" in inspect.signature(model.model_validate).parameters  # since pydantic 2.11
+    given = []
+    for i, (attribute, value) in enumerate(zip(blueprint.attributes, values, strict=True)):
+        names[f"key{i}"] = attribute.name if takes_names else attribute.argument
+        given.append(f"key{i}: {value}")
+    how = ", by_alias=False, by_name=True" if takes_names else ""
+    return Source((), f"validate({{{', '.join(given)}}}{how})", names)
 
 
 def _validated_msgspec(blueprint: Blueprint, values: Sequence[str]) -> Source:

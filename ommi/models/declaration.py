@@ -11,7 +11,6 @@ from typing import Any, Final, TypeVar
 from ommi.models.annotations import Names
 from ommi.models.codec import ModelCodec
 from ommi.models.collection import ModelCollection
-from ommi.models.declared import declared_on
 from ommi.models.facts import (
     Check,
     Fact,
@@ -24,14 +23,16 @@ from ommi.models.facts import (
     Unique,
     Version,
 )
-from ommi.models.readers import Attribute, Blueprint, blueprint_of
+from ommi.models.readers import blueprint_of
 from ommi.models.references import references_of
 from ommi.models.types import TypedAttribute, typed_attribute
 from ommi.query.checks import constraint_name, max_length_name
-from ommi.query.expressions import Column, InQuery, predicate
-from ommi.query.outline import columns_in, literals_in
+from ommi.query.expressions import And, Column, InQuery, Literal, Not, Or, PredicateNode, predicate
+from ommi.query.outline import outline
 from ommi.query.standin import StandIn
-from ommi.schema import CheckRule, Field, Index as SchemaIndex, Schema
+from ommi.query.walk import columns_of
+from ommi.schema import CheckRule, Field, Schema
+from ommi.schema import Index as SchemaIndex
 from ommi.values import Kind
 
 __all__ = ["Options", "declaration"]
@@ -57,34 +58,30 @@ class Options:
 def declaration(cls: type[Any], options: Options, names: Names) -> tuple[Schema, dict[str, Any]]:
     """The schema of a class and the evaluated annotations of its fields; `TypeError` for what cannot be."""
     blueprint = blueprint_of(cls)
-    table = _checked_name(options.name if options.name is not None else _snake_case(cls.__name__), f"{cls.__name__}: the table")
+    table = _checked_name(
+        options.name if options.name is not None else _snake_case(cls.__name__), f"{cls.__name__}: the table"
+    )
     if table.lower().startswith(("sqlite_", "system.")):
         raise TypeError(f"{cls.__name__}: the table name {table!r} is reserved by a database; choose another, name=…")
-    typed = [typed_attribute(_known(attribute), f"{cls.__name__}.{attribute.name}", names) for attribute in blueprint.attributes]
+    typed = [
+        typed_attribute(attribute, f"{cls.__name__}.{attribute.name}", names) for attribute in blueprint.attributes
+    ]
     key = _key_names(cls, typed)
     fields = tuple(_field(cls, part, key) for part in typed)
     _refuse_twins(cls, fields)
     said = [(field, fact) for field, part in zip(fields, typed, strict=True) for fact in part.facts]
+    referring = [(field, fact) for field, fact in said if isinstance(fact, ReferenceTo)]
     schema = Schema(
         cls,
         table,
         fields,
         ModelCodec(blueprint, table, fields, options.validate),
         _indexes(cls, table, fields, said, options),
-        references_of(cls, table, [(field, fact) for field, fact in said if isinstance(fact, ReferenceTo)], options.collection),
-        _checks(cls, table, fields, said, options.checks),
-        _version(cls, said),
+        references_of(cls, table, referring, options.collection),
+        version=_version(cls, said),
     )
-    _try_checks(schema)
+    schema = dataclasses.replace(schema, checks=_checks(schema, said, options.checks))
     return schema, {part.attribute.name: part.annotation for part in typed}
-
-
-def _known(attribute: Attribute) -> Attribute:
-    """An inherited field's annotation was evaluated where its class was declared, with the names known there."""
-    declared = declared_on(attribute.owner)
-    if declared is None or not isinstance(attribute.annotation, str) or attribute.name not in declared.annotations:
-        return attribute
-    return dataclasses.replace(attribute, annotation=declared.annotations[attribute.name])
 
 
 # -- names
@@ -95,7 +92,7 @@ def _snake_case(name: str) -> str:
 
 
 def _checked_name(name: str, place: str) -> str:
-    if not isinstance(name, str) or not name or any(character in name for character in "\0.$"):
+    if not name or any(character in name for character in "\0.$"):
         raise TypeError(f"{place} cannot be called {name!r}: a name has at least one character and no NUL, '.' or '$'")
     if len(name.encode(errors="surrogatepass")) > _LONGEST_NAME:
         raise TypeError(f"{place} cannot be called {name!r}: a name has at most {_LONGEST_NAME} bytes")
@@ -166,7 +163,9 @@ def _only(facts: Iterable[Fact], kind: type[F], place: str) -> F | None:
 def _version(cls: type[Any], said: Sequence[tuple[Field, Fact]]) -> Field | None:
     found = [field for field, fact in said if fact is Version]
     if len(found) > 1:
-        raise TypeError(f"{cls.__name__}: {' and '.join(field.name for field in found)} are both Version: a row has one")
+        raise TypeError(
+            f"{cls.__name__}: {' and '.join(field.name for field in found)} are both Version: a row has one"
+        )
     for field in found:
         if field.type.kind is not Kind.INT or field.type.load is not None or field.nullable or field.is_key:
             raise TypeError(f"{cls.__name__}.{field.name} is the Version: declare it int, not missing and not the key")
@@ -181,9 +180,9 @@ def _indexes(
 ) -> tuple[SchemaIndex, ...]:
     by_name = {field.name: field for field in fields}
     key = tuple(field for field in fields if field.is_key)
-    unique = [(field,) for field, fact in said if fact is Unique]
+    unique: list[tuple[Field, ...]] = [(field,) for field, fact in said if fact is Unique]
     unique += [_named_fields(cls, names, by_name, "unique") for names in options.unique]
-    plain = [(field,) for field, fact in said if fact is Index]
+    plain: list[tuple[Field, ...]] = [(field,) for field, fact in said if fact is Index]
     plain += [_named_fields(cls, names, by_name, "indexes") for names in options.indexes]
     chosen = [group for group in dict.fromkeys(unique) if set(group) != set(key)]
     others = [group for group in dict.fromkeys(plain) if group not in chosen and group != key]
@@ -211,23 +210,63 @@ def _index_name(prefix: str, table: str, group: Iterable[Field]) -> str:
     return constraint_name(prefix, table, *(field.column for field in group))
 
 
-def _checks(
-    cls: type[Any],
-    table: str,
-    fields: tuple[Field, ...],
-    said: Sequence[tuple[Field, Fact]],
-    of_table: Sequence[Check],
-) -> tuple[CheckRule, ...]:
-    taken = {max_length_name(table, field.column) for field in fields if field.max_length is not None}
+def _checks(schema: Schema, said: Sequence[tuple[Field, Fact]], of_table: Sequence[Check]) -> tuple[CheckRule, ...]:
+    row = StandIn(Column(schema, field) for field in schema.fields)
+    taken = {max_length_name(schema.table, field.column) for field in schema.fields if field.max_length is not None}
     rules = []
-    row = StandIn(_provisional(cls, table, fields))
     for field, fact in said:
         if isinstance(fact, Check):
-            rules.append(CheckRule(_free_name(fact, table, (field,), taken), (field.name,), fact.condition))
+            _mentioned(schema, fact, row, f"{schema.name}.{field.name}: the Check")
+            rules.append(CheckRule(_free_name(fact, schema.table, (field,), taken), (field.name,), fact.condition))
     for check in of_table:
         if not isinstance(check, Check):
-            raise TypeError(f"{cls.__name__}: checks= takes Check(…), not {check!r}")
-        mentioned = _mentioned(cls, check, row, fields)
-        names = tuple(field.name for field in mentioned)
-        rules.append(CheckRule(_free_name(check, table, mentioned, taken), names, check.condition))
+            raise TypeError(f"{schema.name}: checks= takes Check(lambda u: …), not {check!r}")
+        fields = _mentioned(schema, check, row, f"{schema.name}: a Check")
+        names = tuple(field.name for field in fields)
+        rules.append(CheckRule(_free_name(check, schema.table, fields, taken), names, check.condition))
     return tuple(rules)
+
+
+def _mentioned(schema: Schema, check: Check, row: StandIn, place: str) -> tuple[Field, ...]:
+    """The fields a check is about; its mistakes are found here, not when the table is made."""
+    try:
+        condition = predicate(check.condition(row), place)
+    except AttributeError as error:
+        raise TypeError(f"{place} cannot be evaluated: {error}") from error
+    values: list[Literal] = []
+    outline(condition, values)
+    for value in values:
+        if value.unfit is not None:
+            raise TypeError(f"{place} compares with a value that no row can have: {value.unfit.message}")
+    if _has_subquery(condition):
+        raise TypeError(f"{place} asks another table, and a database checks a row alone")
+    columns = list(columns_of(condition))
+    for column in columns:
+        if column.schema is not schema:
+            raise TypeError(f"{place} asks for {column!r}: a check sees its own row, through the lambda's argument")
+    found = {column.field for column in columns}
+    return tuple(field for field in schema.fields if field in found)
+
+
+def _has_subquery(found: PredicateNode) -> bool:
+    match found:
+        case InQuery():
+            return True
+        case And(parts) | Or(parts):
+            return any(map(_has_subquery, parts))
+        case Not(part):
+            return _has_subquery(part)
+        case _:
+            return False
+
+
+def _free_name(check: Check, table: str, fields: Iterable[Field], taken: set[str]) -> str:
+    columns = [field.column for field in fields]
+    name, number = check.name or constraint_name("ck", table, *columns), 1
+    while name in taken:
+        if check.name is not None:
+            raise TypeError(f"the name {name!r} of {check!r} is taken by another check of the table {table!r}")
+        number += 1
+        name = constraint_name("ck", table, *columns, str(number))
+    taken.add(name)
+    return _checked_name(name, f"the check {name!r}")

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar, cast
 
+from ommi.models.annotations import Names, evaluated
+from ommi.models.blueprint import Attribute
 from ommi.query.expressions import Column
 from ommi.query.standin import StandIn
 from ommi.schema import Schema
 
-__all__ = ["Declared", "column", "columns", "declared_on", "mark_declared", "ref", "schema_of"]
+__all__ = ["Declared", "annotation_of", "column", "columns", "declared_on", "mark_declared", "ref", "schema_of"]
 
 M = TypeVar("M")
 
@@ -37,13 +39,17 @@ def declared_on(cls: type[Any]) -> Declared | None:
     return found
 
 
+def annotation_of(attribute: Attribute, place: str, names: Names) -> Any:
+    """The evaluated annotation of an attribute; one inherited from a model was evaluated there, with its names."""
+    declared = declared_on(attribute.owner)
+    if declared is not None and isinstance(attribute.annotation, str) and attribute.name in declared.annotations:
+        return declared.annotations[attribute.name]
+    return evaluated(attribute.annotation, attribute.owner, place, names)
+
+
 def schema_of(model: type[Any]) -> Schema:
     """The schema of a model; `TypeError` for a class that is none."""
-    try:
-        schema: Schema = model.__dict__[_ATTRIBUTE].schema
-        return schema
-    except (KeyError, AttributeError):
-        raise _no_model(model) from None
+    return _declared(model).schema
 
 
 def ref(model: type[M]) -> M:
@@ -51,10 +57,7 @@ def ref(model: type[M]) -> M:
 
     `u = ref(User)` makes `u.age > 18` a condition for every type checker.
     """
-    try:
-        return cast("M", model.__dict__[_ATTRIBUTE].row)
-    except (KeyError, AttributeError):
-        raise _no_model(model) from None
+    return cast("M", _declared(model).row)
 
 
 def columns(model: type[Any]) -> Mapping[str, Column[Any, Any]]:
@@ -66,6 +69,14 @@ def columns(model: type[Any]) -> Mapping[str, Column[Any, Any]]:
 def column(model: type[Any], name: str) -> Column[Any, Any]:
     """The column of one field; `AttributeError` naming the fields for a name that is none."""
     found: Column[Any, Any] = getattr(ref(model), name)
+    return found
+
+
+def _declared(model: type[Any]) -> Declared:
+    try:
+        found: Declared = model.__dict__[_ATTRIBUTE]
+    except (KeyError, AttributeError):
+        raise _no_model(model) from None
     return found
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol, final
 from ommi.query.expressions import Column
 from ommi.schema import Field, Schema
 
-__all__ = ["ColumnAttribute", "Slot", "SlotColumn", "hidden_slot", "install_column", "placed"]
+__all__ = ["ColumnAttribute", "Slot", "SlotColumn", "install_column", "placed", "slot_alias"]
 
 _MISSING: Final = object()
 
@@ -48,13 +48,13 @@ class ColumnAttribute:
 
 @final
 class PydanticColumnAttribute(ColumnAttribute):
-    """As its base, but not there for pydantic, which warns of a subclass's field that its parent has an attribute for."""
+    """A column that pydantic does not see: it warns of a field for which the parent class has an attribute."""
 
     __slots__ = ()
 
     def __get__(self, instance: object, owner: type[Any]) -> object:
         if instance is None and owner is self.column.schema.model:
-            asking = sys._getframe(1).f_globals.get("__name__", "")
+            asking = sys._getframe(1).f_globals.get("__name__", "")  # noqa: SLF001
             if not asking.startswith("pydantic."):
                 return self.column
         return super().__get__(owner, owner)
@@ -97,10 +97,9 @@ def placed(cls: type[Any], name: str) -> object:
     return None if found is _MISSING else found
 
 
-def hidden_slot(cls: type[Any], name: str) -> Slot | None:
-    """The slot of a field that a column stands before, to read it without a detour."""
-    found = _found(cls, name)
-    return found.slot if isinstance(found, SlotColumn) else None
+def slot_alias(cls: type[Any], name: str) -> str | None:
+    """Another name for the slot that a column stands before, under which it is read and set without a detour."""
+    return _alias(name) if isinstance(cls.__dict__.get(name), SlotColumn) else None
 
 
 def install_column(schema: Schema, field: Field) -> Column[Any, Any]:
@@ -110,12 +109,17 @@ def install_column(schema: Schema, field: Field) -> Column[Any, Any]:
     if isinstance(found, MemberDescriptorType):
         slot_column = SlotColumn(schema, field, found)
         type.__setattr__(cls, field.name, slot_column)
+        type.__setattr__(cls, _alias(field.name), found)
         return slot_column
     column: Column[Any, Any] = Column(schema, field)
-    of_pydantic = hasattr(cls, "__pydantic_fields__") and not hasattr(cls, "__dataclass_fields__")
+    of_pydantic = hasattr(cls, "__pydantic_core_schema__") and not hasattr(cls, "__dataclass_fields__")
     attribute = PydanticColumnAttribute if of_pydantic else ColumnAttribute
     type.__setattr__(cls, field.name, attribute(column, found))
     return column
+
+
+def _alias(name: str) -> str:
+    return f"__ommi_slot_{name}__"
 
 
 def _found(cls: type[Any], name: str) -> object:

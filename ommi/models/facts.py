@@ -64,8 +64,6 @@ class StoreAs:
     __slots__ = ("column",)
 
     def __init__(self, column: str) -> None:
-        if not isinstance(column, str):
-            raise TypeError(f"StoreAs(…) takes the name of a column, not {column!r}")
         self.column = column
 
     def __repr__(self) -> str:
@@ -82,9 +80,7 @@ class ReferenceTo:
 
     __slots__ = ("enforced", "on_delete", "target")
 
-    def __init__(
-        self, target: object, *, on_delete: OnDelete | str = OnDelete.RESTRICT, enforced: bool = True
-    ) -> None:
+    def __init__(self, target: object, *, on_delete: OnDelete | str = OnDelete.RESTRICT, enforced: bool = True) -> None:
         self.target = target
         self.on_delete = _on_delete(on_delete)
         self.enforced = enforced
@@ -145,8 +141,8 @@ class ServerDefault:
     __slots__ = ("expression",)
 
     def __init__(self, expression: str) -> None:
-        if not isinstance(expression, str) or not expression.strip():
-            raise TypeError(f"ServerDefault(…) takes an SQL expression as a str, not {expression!r}")
+        if not expression.strip():
+            raise TypeError("ServerDefault(…) takes an SQL expression, not an empty text")
         self.expression = expression
 
     def __repr__(self) -> str:

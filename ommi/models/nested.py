@@ -10,13 +10,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import NoneType
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, Final, TypeVar, get_args, get_origin
 
-from ommi.models.annotations import Names, evaluated, spelled, unwrapped
+from ommi.models.annotations import Names, spelled, unwrapped
+from ommi.models.blueprint import Blueprint
 from ommi.models.construction import compiled, constructor, reading
+from ommi.models.declared import annotation_of
 from ommi.models.facts import Naive
 from ommi.models.json_scalars import Conversion, json_conversions
-from ommi.models.readers import Blueprint, blueprint_of, is_structured
+from ommi.models.readers import blueprint_of, is_structured
 from ommi.models.scalars import scalar_type
 from ommi.values import CANONICAL, FieldType, Kind
 
@@ -31,13 +33,17 @@ class _Nested:
     accepts: tuple[type[Any], ...]
     dump: Conversion
     load: Conversion
-    element: FieldType | None = None
+    element: _Nested | None = None
 
 
 def nested_type(found: Any, place: str, names: Names) -> FieldType:
     """The type of a field that holds a structure; `TypeError` naming `place` where it cannot be stored."""
     nested = _Structures(names).structure(found, place)
-    return FieldType(Kind.JSON, nested.name, nested.dump, nested.load, nested.accepts, nested.element)
+    return _field_type(nested, None if nested.element is None else _field_type(nested.element, None))
+
+
+def _field_type(nested: _Nested, element: FieldType | None) -> FieldType:
+    return FieldType(Kind.JSON, nested.name, nested.dump, nested.load, nested.accepts, element)
 
 
 class _Structures:
@@ -48,22 +54,20 @@ class _Structures:
         self.models: dict[type[Any], _Nested] = {}
 
     def value(self, annotation: Any, place: str, facts_allowed: bool = False) -> _Nested:
-        if annotation is Any or annotation is object:
-            return _Nested("Any", (), CANONICAL[Kind.JSON], CANONICAL[Kind.JSON])
         bare = unwrapped(annotation, place)
         strange = [fact for fact in bare.facts if fact is not Naive]
         if strange and not facts_allowed:
             raise TypeError(f"{place}: {strange[0]!r} is said of a field, not of what is in it: put it on the field")
         if bare.type is Any or bare.type is object:
-            return _Nested("Any", (), CANONICAL[Kind.JSON], CANONICAL[Kind.JSON])
+            return _ANY
         scalar = scalar_type(bare.type, place, Naive in bare.facts)
         inner = self.structure(bare.type, place) if scalar is None else _scalar(scalar)
         return _optional(inner) if bare.nullable else inner
 
     def structure(self, found: Any, place: str) -> _Nested:
         origin, arguments = get_origin(found), get_args(found)
-        if found is list or found is dict:
-            return _untyped(found)
+        if (found is list or found is dict or origin is list or origin is dict) and not arguments:
+            return _untyped(origin or found)
         if origin is list:
             return _list(self.value(arguments[0], f"{place}[…]"), spelled(found))
         if origin is dict:
@@ -80,14 +84,12 @@ class _Structures:
 
     def model(self, cls: type[Any], place: str) -> _Nested:
         if cls in self.models:
-            known = self.models[cls]
-            # the conversions of a model that contains itself are filled in when it is complete
-            return _Nested(known.name, known.accepts, lambda value: known.dump(value), lambda value: known.load(value))
+            return self.models[cls]  # of a model that contains itself, the conversions are filled in later
         nested = self.models[cls] = _Nested(cls.__name__, (cls,), _unfinished, _unfinished)
         blueprint = blueprint_of(cls)
         parts = {
             attribute.name: self.value(
-                evaluated(attribute.annotation, attribute.owner, f"{place}.{attribute.name}", self.names),
+                annotation_of(attribute, f"{place}.{attribute.name}", self.names),
                 f"{place}.{attribute.name}",
                 facts_allowed=True,
             )
@@ -96,6 +98,9 @@ class _Structures:
         nested.dump = _model_dump(blueprint, parts)
         nested.load = _model_load(blueprint, parts)
         return nested
+
+
+_ANY: Final = _Nested("Any", (), CANONICAL[Kind.JSON], CANONICAL[Kind.JSON])
 
 
 def _unfinished(value: Any) -> Any:
@@ -148,8 +153,7 @@ def _untyped(cls: type[Any]) -> _Nested:
         _exactly(cls, value)
         return canonical(value)
 
-    element = FieldType(Kind.JSON, "Any", canonical, canonical) if cls is list else None
-    return _Nested(cls.__name__, (cls,), convert, convert, element)
+    return _Nested(cls.__name__, (cls,), convert, convert, _ANY if cls is list else None)
 
 
 def _list(item: _Nested, name: str) -> _Nested:
@@ -161,15 +165,13 @@ def _list(item: _Nested, name: str) -> _Nested:
         _exactly(list, value)
         return _each(item.load, value)
 
-    element = FieldType(Kind.JSON, item.name, lambda v: item.dump(v), lambda v: item.load(v), item.accepts)
-    return _Nested(name, (list,), dump, load, element)
+    return _Nested(name, (list,), dump, load, item)
 
 
 def _each(convert: Conversion, values: list[Any]) -> list[Any]:
     made: list[Any] = []
     try:
-        for value in values:
-            made.append(convert(value))
+        made.extend(map(convert, values))  # what was converted before an error is there
     except (ValueError, TypeError) as error:
         raise ValueError(f"[{len(made)}]: {error}") from error
     return made
@@ -197,8 +199,7 @@ def _entries(convert: Conversion, items: Iterable[tuple[Any, Any]]) -> Iterable[
 
 def _model_dump(blueprint: Blueprint, parts: Mapping[str, _Nested]) -> Conversion:
     cls = blueprint.model
-    source = reading(blueprint, "instance")
-    read = compiled("read", ["def read(instance):", f"    return {source.expression}"], source.names)
+    read = compiled("read", ["def read(instance):", f"    return {reading(blueprint, 'instance')}"], {})
     pairs = tuple(parts.items())
 
     def dump(value: Any) -> Any:
@@ -249,4 +250,6 @@ def _model_load(blueprint: Blueprint, parts: Mapping[str, _Nested]) -> Conversio
 def _exactly(cls: type[Any], value: Any) -> None:
     if type(value) is not cls:
         text = repr(value)
-        raise TypeError(f"{cls.__name__} expected, not {type(value).__name__} {text if len(text) <= 60 else text[:57] + '...'}")
+        raise TypeError(
+            f"{cls.__name__} expected, not {type(value).__name__} {text if len(text) <= 60 else text[:57] + '...'}"
+        )

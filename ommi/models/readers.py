@@ -6,54 +6,14 @@ No library is imported here; a class is known by the attributes its library gave
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from enum import Enum, auto
 from keyword import iskeyword
 from typing import Annotated, Any
 
-__all__ = ["Attribute", "Blueprint", "Making", "blueprint_of", "is_structured", "own_annotations"]
+from ommi.models.blueprint import Attribute, Blueprint, Making, own_annotations
 
-
-@dataclass(frozen=True, slots=True)
-class Attribute:
-    """A field as its library declares it.
-
-    `annotation` may be text; `owner` is the class of the inheritance that declares it. `argument` is the
-    constructor's word for it, `None` where it takes none. `default` makes a default value.
-    """
-
-    name: str
-    annotation: Any
-    owner: type[Any]
-    argument: str | None
-    keyword_only: bool = False
-    default: Callable[[], Any] | None = None
-    frozen: bool = False
-
-
-class Making(Enum):
-    """How an instance is made of stored values, so that they stay as they are and the class's own logic runs."""
-
-    CALL = auto()
-    """The constructor is called: it only assigns, or it has logic that an instance needs."""
-    STORE = auto()
-    """The values are put where the instance keeps them: the constructor would refuse, convert or be slow."""
-    PYDANTIC = auto()
-    """As STORE, with what pydantic keeps beside the values."""
-
-
-@dataclass(frozen=True, slots=True)
-class Blueprint:
-    """A class as its library declares it."""
-
-    model: type[Any]
-    attributes: tuple[Attribute, ...]
-    making: Making
-    frozen: bool
-    library: str
+__all__ = ["blueprint_of", "is_structured"]
 
 
 def blueprint_of(cls: type[Any]) -> Blueprint:
@@ -74,23 +34,15 @@ def is_structured(cls: type[Any]) -> bool:
     return any(recognised(cls) for recognised, _ in _READERS)
 
 
-def own_annotations(cls: type[Any]) -> Mapping[str, Any]:
-    """The annotations in the class's own body."""
-    if sys.version_info >= (3, 14):
-        import annotationlib
-
-        return annotationlib.get_annotations(cls, format=annotationlib.Format.FORWARDREF)
-    found: Mapping[str, Any] = cls.__dict__.get("__annotations__", {})
-    return found
-
-
 def _refuse_what_is_half_done(blueprint: Blueprint) -> None:
     cls = blueprint.model
     if not blueprint.attributes:
         raise TypeError(f"{cls.__name__} has no fields, so there is nothing to store")
     for attribute in blueprint.attributes:
         if not attribute.name.isidentifier() or iskeyword(attribute.name):
-            raise TypeError(f"{cls.__name__}: the field name {attribute.name!r} is no Python identifier; rename the field")
+            raise TypeError(
+                f"{cls.__name__}: the field name {attribute.name!r} is no Python identifier; rename the field"
+            )
     marks = {"dataclasses": "__dataclass_fields__", "attrs": "__attrs_attrs__"}
     mark = marks.get(blueprint.library)
     if mark is not None and mark not in cls.__dict__ and (own := list(own_annotations(cls))):
@@ -114,7 +66,8 @@ def _init_is_generated(cls: type[Any], file: str) -> bool:
 
 
 def _is_made_plainly(cls: type[Any]) -> bool:
-    return cls.__new__ is object.__new__ and type(cls).__call__ is type.__call__
+    new: object = cls.__new__
+    return new is object.__new__ and type(cls).__call__ is type.__call__
 
 
 # -- dataclasses, the standard ones and pydantic's
@@ -132,7 +85,7 @@ def _read_dataclass(cls: type[Any]) -> Blueprint:
             field.name,
             field.type,
             _owner(cls, field.name),
-            _pydantic_argument(cls, field.name, pydantic_fields) if field.init else None,
+            _argument_of_dataclass(cls, field.name, pydantic_fields) if field.init else None,
             bool(field.kw_only),
             _pydantic_default(pydantic_fields[field.name])
             if field.name in pydantic_fields
@@ -142,7 +95,9 @@ def _read_dataclass(cls: type[Any]) -> Blueprint:
     )
     frozen = bool(cls.__dataclass_params__.frozen)
     init_variables = [
-        field for field in cls.__dataclass_fields__.values() if field._field_type.name == "_FIELD_INITVAR"
+        field
+        for field in cls.__dataclass_fields__.values()
+        if field._field_type.name == "_FIELD_INITVAR"  # noqa: SLF001
     ]
     generated = of_pydantic or _init_is_generated(cls, "<string>")
     if generated and hasattr(cls, "__post_init__"):
@@ -151,8 +106,14 @@ def _read_dataclass(cls: type[Any]) -> Blueprint:
     elif frozen or of_pydantic or init_variables or not generated or not _is_made_plainly(cls):
         making = Making.STORE
     else:
-        making = Making.CALL
+        making = Making.ASSIGN
     return Blueprint(cls, attributes, making, frozen, "dataclasses")
+
+
+def _argument_of_dataclass(cls: Any, name: str, pydantic_fields: Mapping[str, Any]) -> str:
+    if name not in pydantic_fields:
+        return name
+    return _pydantic_argument(pydantic_fields[name], getattr(cls, "__pydantic_config__", {})) or name
 
 
 def _dataclass_default(field: dataclasses.Field[Any]) -> Callable[[], Any] | None:
@@ -204,7 +165,7 @@ def _read_attrs(cls: type[Any]) -> Blueprint:
     elif frozen or changes_values or not generated or not _is_made_plainly(cls):
         making = Making.STORE
     else:
-        making = Making.CALL
+        making = Making.ASSIGN
     return Blueprint(cls, attributes, making, frozen, "attrs")
 
 
@@ -226,18 +187,18 @@ def _keeps_its_hash(cls: type[Any]) -> bool:
 
 
 def _is_pydantic(cls: type[Any]) -> bool:
-    return hasattr(cls, "__pydantic_fields__") and not hasattr(cls, "__dataclass_fields__")
+    return hasattr(cls, "__pydantic_core_schema__") and not hasattr(cls, "__dataclass_fields__")
 
 
 def _read_pydantic(cls: type[Any]) -> Blueprint:
     model: Any = cls
-    fields: Mapping[str, Any] = model.__pydantic_fields__
+    fields: Mapping[str, Any] = model.model_fields
     attributes = tuple(
         Attribute(
             name,
             Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation,
             _owner(cls, name),
-            name,
+            _pydantic_argument(info, model.model_config) or name,
             True,
             _pydantic_default(info),
             bool(info.frozen),
@@ -253,11 +214,10 @@ def _pydantic_default(info: Any) -> Callable[[], Any] | None:
     return lambda: info.get_default(call_default_factory=True)
 
 
-def _pydantic_argument(cls: type[Any], name: str, fields: Mapping[str, Any]) -> str:
-    alias = fields[name].validation_alias if name in fields else None
-    config: Mapping[str, Any] = getattr(cls, "__pydantic_config__", {}) if fields else {}
+def _pydantic_argument(info: Any, config: Mapping[str, Any]) -> str | None:
+    alias = info.validation_alias
     by_name = config.get("populate_by_name") or config.get("validate_by_name")
-    return alias if isinstance(alias, str) and not by_name else name
+    return alias if isinstance(alias, str) and not by_name else None
 
 
 # -- msgspec
@@ -270,7 +230,7 @@ def _is_msgspec(cls: type[Any]) -> bool:
 def _read_msgspec(cls: type[Any]) -> Blueprint:
     struct: Any = cls
     names: tuple[str, ...] = struct.__struct_fields__
-    parameters = inspect.signature(cls).parameters
+    positional: tuple[str, ...] = struct.__match_args__  # a signature would evaluate the annotations
     defaults = dict(zip(reversed(names), reversed(struct.__struct_defaults__), strict=False))
     attributes = tuple(
         Attribute(
@@ -278,7 +238,7 @@ def _read_msgspec(cls: type[Any]) -> Blueprint:
             own_annotations(owner)[name],
             owner,
             name,
-            parameters[name].kind is inspect.Parameter.KEYWORD_ONLY,
+            name not in positional,
             _msgspec_default(defaults[name]) if name in defaults else None,
         )
         for name in names

@@ -49,14 +49,20 @@ def _part(model: type[Any], field: Field, said: ReferenceTo, collection: ModelCo
         return _Part(field, said, schema, name, lambda: (schema, name))
     if isinstance(target, type):
         if declared_on(target) is None:
-            raise TypeError(f"{place}: ReferenceTo({target.__name__}): {target.__name__} is no model, put @ommi_model on it")
+            raise TypeError(
+                f"{place}: ReferenceTo({target.__name__}): {target.__name__} is no model, put @ommi_model on it"
+            )
         known = schema_of(target)
         return _Part(field, said, known, None, lambda: (known, None))
     if isinstance(target, str):
         other, _, named = target.partition(".")
         if not other.isidentifier() or (named and not named.isidentifier()):
-            raise TypeError(f"{place}: ReferenceTo({target!r}): write 'Other' or 'Other.field', or a function, lambda: Other")
-        return _Part(field, said, other, named or None, lambda: (_named(other, place, model, collection), named or None))
+            raise TypeError(
+                f"{place}: ReferenceTo({target!r}): write 'Other' or 'Other.field', or a function, lambda: Other"
+            )
+        return _Part(
+            field, said, other, named or None, lambda: (_named(other, place, model, collection), named or None)
+        )
     if callable(target):
         return _Part(field, said, id(said), None, lambda: _called(target, place))
     raise TypeError(f"{place}: ReferenceTo(…) takes a model, one of its columns, a name or a function, not {target!r}")
@@ -139,14 +145,20 @@ def _targets(schema: Schema, fields: tuple[Field, ...], named: list[str | None],
         if name not in schema.by_name:
             raise TypeError(f"{place}: {schema.name} has no field {name!r}; its fields are {', '.join(schema.by_name)}")
     if names and not _is_unique(schema, set(names)):
-        part = f"; its key is {', '.join(field.name for field in schema.key)}, refer to all of it" if len(schema.key) > 1 else ""
+        part = (
+            f"; its key is {', '.join(field.name for field in schema.key)}, refer to all of it"
+            if len(schema.key) > 1
+            else ""
+        )
         raise TypeError(
             f"{place}: {schema.name}.{', '.join(names)} is neither the key nor unique, so it names no one row{part}"
         )
     targets = tuple(schema.by_name[name] for name in names) if names else schema.key
     if len(targets) != len(fields):
         said = ", ".join(f"ReferenceTo({schema.name}.{field.name})" for field in targets)
-        raise TypeError(f"{place}: the key of {schema.name} has {len(targets)} fields; refer to each from one of yours: {said}")
+        raise TypeError(
+            f"{place}: the key of {schema.name} has {len(targets)} fields; refer to each from one of yours: {said}"
+        )
     for field, other in zip(fields, targets, strict=True):
         if field.type.kind is not other.type.kind:
             raise TypeError(

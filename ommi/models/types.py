@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ommi.models.annotations import Names, evaluated, unwrapped
+from ommi.models.annotations import Names, unwrapped
+from ommi.models.blueprint import Attribute
+from ommi.models.declared import annotation_of
 from ommi.models.facts import Fact, Naive
 from ommi.models.nested import nested_type
-from ommi.models.readers import Attribute
 from ommi.models.scalars import scalar_type
 from ommi.values import FieldType
 
@@ -28,7 +29,7 @@ class TypedAttribute:
 
 def typed_attribute(attribute: Attribute, place: str, names: Names) -> TypedAttribute:
     """The attribute with its annotation evaluated; `TypeError` naming `place` where it cannot be stored."""
-    annotation = evaluated(attribute.annotation, attribute.owner, place, names)
+    annotation = annotation_of(attribute, place, names)
     bare = unwrapped(annotation, place)
     return TypedAttribute(attribute, annotation, field_type(annotation, place, names), bare.nullable, bare.facts)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hashlib import sha256
 
-from ommi.query.expressions import Column, Function, Literal, IsNull, Comparison, Or, INT, PredicateNode, predicate
+from ommi.query.expressions import INT, Column, Comparison, Function, IsNull, Literal, Or, PredicateNode, predicate
 from ommi.query.standin import StandIn
 from ommi.schema import CheckRule, Field, Schema
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, Literal as OneOf, NoReturn, TypeAlias, cast, final, overload
 
 from typing_extensions import TypeVar
@@ -143,7 +144,7 @@ class Expression(Generic[M_co, V]):
     def between(self, low: V | Expression[Any, V], high: V | Expression[Any, V]) -> Predicate[M_co]: ...
     def between(self, low: object, high: object) -> Predicate[M_co]:
         """At least `low` and at most `high`."""
-        return And((_compare("<=", operand(low, self), self, "between"), _compare("<=", self, high, "between")))
+        return And((_compare(">=", self, low, "between"), _compare("<=", self, high, "between")))
 
     # -- membership
     def in_(self, values: Collection[V] | Subquery[tuple[V]] | Subquery[tuple[V | None]]) -> Predicate[M_co]:
@@ -221,7 +222,10 @@ class Expression(Generic[M_co, V]):
 
     def coalesce(self: Expression[Any, T | None], other: T | Expression[Any, T]) -> Expression[M_co, T]:
         """The value, or `other` where it is missing."""
-        return Function("coalesce", (node(self), operand(other, self)))
+        found = operand(other, self)
+        if type_of(self).kind is Kind.INT and type_of(found).kind is Kind.FLOAT:
+            raise TypeError(f"{self!r} holds int and {found!r} holds float: ask the float column, or give an int")
+        return Function("coalesce", (node(self), found))
 
     # -- arithmetic
     def __add__(self, other: V | Expression[Any, V]) -> Expression[M_co, V]:
@@ -274,6 +278,19 @@ class Expression(Generic[M_co, V]):
     # -- what would silently do something else
     def __bool__(self) -> NoReturn:
         raise TypeError(f"{self!r} is a column, not a value: compare it (== None, == True, > 0, …); {_TRUTH}")
+
+    if not TYPE_CHECKING:  # to a checker they stay errors by themselves
+
+        def __and__(self, other: object) -> NoReturn:
+            raise TypeError(
+                f"& | ~ take conditions, and {self!r} is a column: "
+                f"put each comparison in parentheses, as in (User.age > 18) & ({self!r} == …)"
+            )
+
+        __rand__ = __or__ = __ror__ = __and__
+
+        def __invert__(self) -> NoReturn:
+            self.__and__(None)
 
     def __contains__(self, item: object) -> NoReturn:
         raise TypeError(f"`in` on {self!r} cannot be recorded: write .contains(…) or .in_(…)")
@@ -544,6 +561,8 @@ def type_of(expression: Expression[Any, Any]) -> FieldType:
             return arithmetic.type
         case Function(name="length"):
             return INT
+        case Function(name="lower" | "upper"):
+            return STR  # of an Enum's text: no member any more
         case Function() as function:
             return type_of(function.arguments[0])
 
@@ -565,12 +584,17 @@ def nullable(expression: Expression[Any, Any]) -> bool:
 
 def literal(value: object, type: FieldType, place: object) -> Literal:
     """A value as a literal of a type; `TypeError` if its class is not one the type takes."""
-    if type.accepts and not isinstance(value, type.accepts):
+    if type.accepts and (not isinstance(value, type.accepts) or _only_by_inheritance(value, type.accepts)):
         raise TypeError(f"{place!r} holds {type.name}: it cannot be compared or combined with {value!r}")
     try:
         return Literal(type.dump(value), type)
     except (TypeError, ValueError) as error:
         return Literal(value, type, EncodeError(f"{place!r}: {error}"))
+
+
+def _only_by_inheritance(value: object, accepts: tuple[type[Any], ...]) -> bool:
+    """A bool is no int, and a datetime no date, although Python says so."""
+    return any(isinstance(value, kind) and kind not in accepts for kind in (bool, datetime))
 
 
 def operand(value: object, like: Expression[Any, Any]) -> ExpressionNode:

@@ -34,18 +34,18 @@ class MemoryDriver:
     capabilities: Final = Capabilities(IsolationLevel.SERIALIZABLE)
 
     def __init__(self, store: MemoryStore | None = None, *, acquire_timeout: float = 30.0) -> None:
+        if not acquire_timeout >= 0:
+            raise ValueError(f"acquire_timeout={acquire_timeout!r}: say a number of seconds, or 0")
         self.store = MemoryStore() if store is None else store
         self._turns = _Turns(acquire_timeout)
         self._acquire_timeout = acquire_timeout
         self._opened = False
-        self._abandoned = False
         self._transactions: set[_Transaction] = set()
         self._idle: anyio.Event | None = None
 
     async def open(self) -> None:
         """Allow work."""
         self._opened = True
-        self._abandoned = False
 
     async def close(self) -> None:
         """Refuse new work, wait up to `acquire_timeout` for open transactions, and roll back those that stay open."""
@@ -54,7 +54,6 @@ class MemoryDriver:
             self._idle = self._idle or anyio.Event()
             with anyio.move_on_after(self._acquire_timeout):
                 await self._idle.wait()
-        self._abandoned = self._busy()
         for transaction in tuple(self._transactions):
             transaction.end()
 
@@ -94,9 +93,6 @@ class MemoryDriver:
         except BaseException:
             self._settle()
             raise
-        if self._abandoned:
-            self._give_turn()
-            raise RuntimeError(CLOSED)
 
     def _give_turn(self) -> None:
         self._turns.give()
@@ -135,10 +131,12 @@ class _Transaction:
         return self._inner.execute(request)
 
     async def commit(self) -> None:
+        """Keep what was done, even when cancelled meanwhile."""
         self._inner.commit()
         self._driver.ended(self, read_only=self._read_only)
 
     async def rollback(self) -> None:
+        """Undo what was done, even when cancelled meanwhile; nothing, if the transaction is over."""
         self.end()
 
     async def savepoint(self, name: str, /) -> None:
@@ -152,8 +150,9 @@ class _Transaction:
 
     def end(self) -> None:
         """Roll back, at once."""
-        self._inner.rollback()
-        self._driver.ended(self, read_only=self._read_only)
+        if not self._inner.is_over:
+            self._inner.rollback()
+            self._driver.ended(self, read_only=self._read_only)
 
 
 @final

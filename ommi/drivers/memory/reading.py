@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from itertools import product
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice, product
 from typing import Any
 
 from ommi.drivers.memory.evaluate import Evaluation, Stored
@@ -15,35 +15,51 @@ from ommi.query.outline import same
 from ommi.query.statements import Select
 from ommi.schema import Schema
 
-__all__ = ["count", "evaluation", "matching", "select"]
+__all__ = ["count", "evaluation", "exists", "matching", "select"]
 
 
 def select(view: View, query: Select) -> list[Stored]:
     """The rows of a query: all fields, or the columns selected."""
-    rows = list(matching(view, query.schema, query.where).values())
+    _require_selected(query)
+    rows = [row for _, row in _fitting(view, query.schema, query.where)]
     found = evaluation(view, query.schema)
     found.sort(rows, _total_order(query))
     if query.columns is None:
         return rows[_page(query)]
     if query.distinct:
-        return _distinct(found, query, rows)[_page(query)]
+        return list(dict.fromkeys(_projected(found, query.columns, rows)))[_page(query)]
     return _projected(found, query.columns, rows[_page(query)])
 
 
 def count(view: View, query: Select) -> int:
     """How many rows a query gives."""
-    rows: Collection[Stored] = matching(view, query.schema, query.where).values()
+    return sum(1 for _ in _counted(view, query))
+
+
+def exists(view: View, query: Select) -> bool:
+    """Whether a query gives a row; those after the first are not looked at."""
+    return next(_counted(view, query), None) is not None
+
+
+def _counted(view: View, query: Select) -> Iterator[Stored]:
+    _require_selected(query)
+    rows: Iterator[Stored] = (row for _, row in _fitting(view, query.schema, query.where))
     if query.columns is not None and query.distinct:
-        rows = _distinct(evaluation(view, query.schema), query, rows)
-    return len(range(len(rows))[_page(query)])
+        rows = iter(dict.fromkeys(_projected(evaluation(view, query.schema), query.columns, rows)))
+    page = _page(query)
+    return islice(rows, page.start, page.stop)
 
 
 def matching(view: View, schema: Schema, where: PredicateNode | None) -> dict[int, Stored]:
     """The rows for which a predicate holds, by number, in the order of insertion."""
+    return dict(_fitting(view, schema, where))
+
+
+def _fitting(view: View, schema: Schema, where: PredicateNode | None) -> Iterator[tuple[int, Stored]]:
     table = view.table(schema)
     holds = evaluation(view, schema).test(where)
-    rows = _candidates(view, table, schema, where)
-    return rows if where is None else {number: row for number, row in rows.items() if holds(row)}
+    rows = _candidates(view, table, schema, where).items()
+    return iter(rows) if where is None else ((number, row) for number, row in rows if holds(row))
 
 
 def evaluation(view: View, schema: Schema) -> Evaluation:
@@ -61,15 +77,17 @@ def _projected(found: Evaluation, columns: tuple[ExpressionNode, ...], rows: Ite
     return [tuple([value(row) for value in values]) for row in rows]
 
 
-def _distinct(found: Evaluation, query: Select, rows: Iterable[Stored]) -> list[Stored]:
-    assert query.columns is not None
+def _require_selected(query: Select) -> None:
+    """`QueryRejected` for an order of distinct rows by what may differ among rows that are one."""
+    if query.columns is None or not query.distinct:
+        return
     for part in query.order:
         if not any(same(part.expression, column) for column in query.columns):
             raise QueryRejected(
                 f"distinct rows of {query.schema.name} cannot be ordered by {part.expression!r}, "
-                "which is not selected: select it, too"
+                "which is not selected: select it, too",
+                model=query.schema.model,
             )
-    return list(dict.fromkeys(_projected(found, query.columns, rows)))
 
 
 def _total_order(query: Select) -> tuple[Order, ...]:

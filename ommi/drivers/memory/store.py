@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, final
 
 from ommi.drivers.driver import Request
-from ommi.drivers.memory.reading import count, select
+from ommi.drivers.memory.reading import count, exists, select
 from ommi.drivers.memory.tables import Catalog, Journal, Restorable, View
 from ommi.drivers.memory.writing import Writer
 from ommi.errors import LockTimeout, QueryRejected
@@ -108,6 +108,11 @@ class MemoryTransaction:
         self._savepoints: list[tuple[str, int]] = []
 
     @property
+    def is_over(self) -> bool:
+        """Whether it was committed or rolled back."""
+        return self._state is None
+
+    @property
     def read_only(self) -> bool:
         """Whether it only reads."""
         return not isinstance(self._state, Journal)
@@ -127,8 +132,9 @@ class MemoryTransaction:
         self._end(commit=True)
 
     def rollback(self) -> None:
-        """Undo what was done, and end."""
-        self._end(commit=False)
+        """Undo what was done, and end; nothing, if the transaction is over."""
+        if self._state is not None:
+            self._end(commit=False)
 
     def savepoint(self, name: str) -> None:
         """Mark a place to go back to; a name in use is hidden until the new one is released."""
@@ -155,7 +161,7 @@ class MemoryTransaction:
 
     def _open(self) -> Journal | Before:
         if self._state is None:
-            raise RuntimeError("this transaction has ended; begin another one")
+            raise RuntimeError("this transaction is over: it was committed or rolled back")
         return self._state
 
     def _end(self, *, commit: bool) -> None:
@@ -173,7 +179,7 @@ def _run(request: Request, view: View, journal: Journal | None) -> Any:
         case Count(query):
             return count(view, query)
         case Exists(query):
-            return count(view, query) > 0
+            return exists(view, query)
         case _:
             assert journal is not None
             return _write(statement, Writer(view.catalog, journal))

@@ -11,12 +11,11 @@ from typing_extensions import TypeVar
 from ommi.drivers.sql.dialect import Dialect
 from ommi.drivers.sql.fragment import Encode, Fragment, Place, encoder, fill, joined, places, render, text
 from ommi.drivers.sql.translation import Scope, Translation
-from ommi.errors import QueryRejected
-from ommi.query.expressions import ExpressionNode, Literal, type_of
+from ommi.query.expressions import ExpressionNode, Literal
 from ommi.query.outline import outline
 from ommi.query.statements import Count, Delete, Exists, OnConflict, Select, Update
 from ommi.schema import Field, Row, Schema
-from ommi.values import Kind
+from ommi.values import DEFAULT, MAX_INT, Kind
 
 __all__ = ["Compilable", "Compiler", "InsertPlan", "Prepared"]
 
@@ -139,6 +138,14 @@ class Compiler:
             self._inserts.put(key, plan)
         return plan
 
+    def stored(self, schema: Schema, row: Row) -> dict[str, Any]:
+        """The values of a row in the database's own forms, by column; `DEFAULT` stays."""
+        forms, found = self.dialect.storage.forms, {}
+        for field, value in zip(schema.fields, row, strict=True):
+            dump = forms[field.type.kind].dump
+            found[field.column] = value if dump is None or value is None or value is DEFAULT else dump(value)
+        return found
+
     def finish(self, fragment: Fragment, values: Sequence[Any]) -> Prepared:
         """A fragment's SQL and its parameters, from a statement's values."""
         encode = encoder(places(fragment), len(values))
@@ -168,7 +175,7 @@ class Compiler:
             case Update():
                 sql = self._update(translation, statement)
             case Delete(schema, where):
-                sql = text(f"DELETE FROM {translation.table(schema)}")
+                sql = ("DELETE FROM ", translation.table(schema))
                 if where is not None:
                     sql += (" WHERE ", *translation.where(where, Scope(schema)))
             case _:
@@ -191,8 +198,7 @@ class Compiler:
             parts = translation.parts(query, Scope(query.schema))
             table = translation.table(query.schema)
             return translation.assembled(query, text("count(*)"), table, parts.where, None, None, None)
-        counted = self.dialect.query.quote("counted")
-        return fill(f"SELECT count(*) FROM ({{0}}) AS {counted}", self._found(translation, query))
+        return fill("SELECT count(*) FROM ({0}) AS counted", self._found(translation, query))
 
     def _found(self, translation: Translation, query: Select) -> Fragment:
         """The rows of a query of which only the number matters."""
@@ -204,18 +210,11 @@ class Compiler:
     def _update(self, translation: Translation, statement: Update) -> Fragment:
         scope = Scope(statement.schema)
         sets = [self._assignment(translation, field, value, scope) for field, value in statement.assignments]
-        sql = fill(f"UPDATE {translation.table(statement.schema)} SET {{0}}", joined(", ", sets))
+        sql = fill("UPDATE {0} SET {1}", text(translation.table(statement.schema)), joined(", ", sets))
         return sql if statement.where is None else (*sql, " WHERE ", *translation.where(statement.where, scope))
 
     def _assignment(self, translation: Translation, field: Field, value: ExpressionNode, scope: Scope) -> Fragment:
-        found, wanted = type_of(value), field.type
-        if found.kind is not wanted.kind and (found.kind, wanted.kind) != (Kind.INT, Kind.FLOAT):
-            raise QueryRejected(
-                f"{scope.schema.name}.{field.name} holds {wanted.name} and cannot be set to {value!r}, "
-                f"which is {found.name}",
-                model=scope.schema.model,
-            )
-        return fill("{0} = {1}", translation.column(field, scope), translation.as_kind(value, wanted.kind, scope))
+        return fill("{0} = {1}", translation.column(field, scope), translation.assigned(field, value, scope))
 
     def _insert(
         self, schema: Schema, omitted: tuple[Field, ...], on_conflict: OnConflict | None, returning: tuple[Field, ...]
@@ -227,7 +226,7 @@ class Compiler:
         if given:
             columns = ", ".join(quote(f.column) for _, f in given)
             marks: list[Fragment] = [(place,) for place in taken]
-            sql = fill(f"INSERT INTO {{0}} ({{1}}) VALUES ({{2}})", text(table), text(columns), joined(", ", marks))
+            sql = fill("INSERT INTO {0} ({1}) VALUES ({2})", text(table), text(columns), joined(", ", marks))
         else:
             sql = text(f"INSERT INTO {table} DEFAULT VALUES")
         if on_conflict is not None:
@@ -260,7 +259,7 @@ def _page(statement: Compilable) -> list[int]:
             pass
         case _:
             return []
-    return [number for number in (query.limit, query.offset) if number is not None]
+    return [min(number, MAX_INT) for number in (query.limit, query.offset) if number is not None]
 
 
 def _limits(translation: Translation, query: Select) -> tuple[Fragment | None, Fragment | None]:

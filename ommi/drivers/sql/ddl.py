@@ -55,7 +55,7 @@ def _column(field: Field, schema: Schema, dialect: Dialect) -> str:
     if field.is_key and definition is not None:
         return f"{name} {definition}"
     required = "" if field.nullable else " NOT NULL"
-    default = "" if field.server_default is None else f" DEFAULT ({dialect.server_default(field)})"
+    default = "" if field.server_default is None else f" DEFAULT ({dialect.server_default(schema, field)})"
     return f"{name} {dialect.types[field.type.kind]}{required}{default}"
 
 

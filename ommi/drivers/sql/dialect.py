@@ -8,10 +8,10 @@ from typing import Any, final
 
 from ommi.query.expressions import ArithmeticOperator, FunctionName, TextOperator
 from ommi.query.statements import Lock
-from ommi.schema import Field
+from ommi.schema import Field, Schema
 from ommi.values import Kind, Storage
 
-__all__ = ["Dialect", "TextForm", "ValueForm", "Vocabulary"]
+__all__ = ["Dialect", "OrderKey", "TextForm", "ValueForm", "Vocabulary"]
 
 
 @final
@@ -38,6 +38,19 @@ class TextForm:
 
 
 @final
+@dataclass(frozen=True, slots=True)
+class OrderKey:
+    """What is compared and ordered in place of a value: `template` makes it of `{0}`, `dump` of a canonical value.
+
+    `against`, for the schema, gives a template that does when compared with one canonical value.
+    """
+
+    template: str
+    dump: Callable[[Any], Any]
+    against: Callable[[Any], str] | None = None
+
+
+@final
 @dataclass(frozen=True, slots=True, eq=False)
 class Vocabulary:
     """The words for expressions in one place of SQL: in statements, or in the schema. What is missing is refused."""
@@ -48,9 +61,11 @@ class Vocabulary:
     functions: Mapping[FunctionName, str]
     texts: Mapping[TextOperator, TextForm]
     as_float: str
-    """An int as a float."""
-    order_keys: Mapping[Kind, str] = field(default_factory=dict)
-    """What is compared and ordered in place of the value, for the kinds that do not order by themselves."""
+    """An int as a float, rounded where it has more digits."""
+    as_exact_float: str
+    """An int as a float; an error where it would lose digits."""
+    order_keys: Mapping[Kind, OrderKey] = field(default_factory=dict)
+    """For the kinds whose stored form does not order as the values do."""
     elements: Mapping[Kind, ValueForm] = field(default_factory=dict)
     """Whether a JSON list has an element, by the kind of its elements; `dump` takes the canonical JSON value."""
     lists: Mapping[Kind, ValueForm] = field(default_factory=dict)
@@ -75,7 +90,7 @@ class Dialect:
     nulls_smallest: bool
     """Whether missing values sort before all others, ascending."""
     joins_not_exists: bool
-    """Whether NOT EXISTS runs as a join; where it would run once per row, NOT IN over values that are there does not."""
+    """Whether NOT EXISTS runs as a join. Where it runs once per row, NOT IN is used, with no value missing."""
     offset_alone: str
     """An offset `{0}` without a limit."""
     lock: Callable[[Lock], str]
@@ -83,7 +98,7 @@ class Dialect:
     generated: Mapping[Kind, str]
     """The whole definition of a key that the database assigns, for the kinds where it does."""
     table_options: str
-    server_default: Callable[[Field], str]
+    server_default: Callable[[Schema, Field], str]
     """The expression of a field's `server_default`, giving the stored form."""
     inline: Callable[[Any], str]
     """A stored value as SQL text: for the schema, which takes no parameters."""

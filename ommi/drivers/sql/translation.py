@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NoReturn, assert_never, final
 
 from ommi.drivers.sql.dialect import Dialect, Vocabulary
@@ -31,6 +31,7 @@ from ommi.query.expressions import (
     nullable,
     type_of,
 )
+from ommi.query.outline import same
 from ommi.query.statements import Select
 from ommi.schema import Field, Schema
 from ommi.values import Kind
@@ -105,19 +106,32 @@ class Translation:
             )
         return text(scope.prefix + self.words.quote(field.column))
 
-    def as_kind(self, found: ExpressionNode, kind: Kind, scope: Scope) -> Fragment:
-        """An expression's SQL, an int as a float where `kind` is that."""
-        sql = self.expression(found, scope)
-        return fill(self.words.as_float, sql) if (kind, type_of(found).kind) == (Kind.FLOAT, Kind.INT) else sql
+    def assigned(self, field: Field, value: ExpressionNode, scope: Scope) -> Fragment:
+        """What a field is set to; `QueryRejected` if it is of another kind."""
+        found, wanted = type_of(value), field.type
+        sql = self.expression(value, scope)
+        if found.kind is wanted.kind:
+            return sql
+        if (found.kind, wanted.kind) == (Kind.INT, Kind.FLOAT):
+            return fill(self.words.as_exact_float, sql)
+        place = f"{scope.schema.name}.{field.name}"
+        raise QueryRejected(
+            f"{place} holds {wanted.name} and cannot be set to {value!r}, which is {found.name}",
+            model=scope.schema.model,
+        )
 
     def _function(self, found: Function, scope: Scope) -> Fragment:
         template = self.words.functions.get(found.name)
         if template is None:
             self.refuse(f".{found.name}()")
-        if found.name == "coalesce":
-            kind = type_of(found).kind
-            return fill(template, *[self.as_kind(argument, kind, scope) for argument in found.arguments])
-        return fill(template, *[self.expression(argument, scope) for argument in found.arguments])
+        arguments = [self.expression(argument, scope) for argument in found.arguments]
+        if found.name == "coalesce" and type_of(found).kind is Kind.FLOAT:
+            kinds = [type_of(argument).kind for argument in found.arguments]
+            arguments = [
+                fill(self.words.as_float, sql) if kind is Kind.INT else sql
+                for sql, kind in zip(arguments, kinds, strict=True)
+            ]
+        return fill(template, *arguments)
 
     def _take(self, count: int = 1) -> int:
         start = self.taken
@@ -178,9 +192,20 @@ class Translation:
             return fill("({0} <> {1} OR ({0} IS NULL) <> ({1} IS NULL))", left, right)
         if operator == "!=":
             return _or_missing(fill("{0} <> {1}", left, right), (left, right), missing)
-        key = self.words.order_keys.get(type_of(found.left).kind, "{0}")
-        ordered = fill(f"{{0}} {operator} {{1}}", fill(key, left), fill(key, right))
+        keys = (self._order_key(found.left, left, found.right), self._order_key(found.right, right, found.left))
+        ordered = fill(f"{{0}} {operator} {{1}}", *keys)
         return _or_missing(ordered, (left, right), missing) if negated else ordered
+
+    def _order_key(self, found: ExpressionNode, sql: Fragment, other: ExpressionNode | None = None) -> Fragment:
+        """What orders as the expression does."""
+        key = self.words.order_keys.get(type_of(found).kind)
+        if key is None:
+            return sql
+        if isinstance(found, Literal) and found.value is not None:
+            return tuple(replace(part, dump=key.dump) if isinstance(part, Place) else part for part in sql)
+        if key.against is not None and isinstance(other, Literal) and other.value is not None:
+            return fill(key.against(other.value), sql)
+        return fill(key.template, sql)
 
     def _membership(self, found: Membership, scope: Scope, negated: bool) -> Fragment:
         operand = self.expression(found.operand, scope)
@@ -238,6 +263,7 @@ class Translation:
         outer = scope if scope.depth else Scope(scope.schema, self.words.quote(table) + ".")
         operand = self.expression(found.operand, outer)
         alias = self.words.quote(f"{table}_{scope.depth + 1}")
+        named = text(f"{self.table(found.query.schema)} AS {alias}")
         inner = Scope(found.query.schema, alias + ".", scope.depth + 1)
         parts = self.parts(found.query, inner)
         (column,) = parts.columns
@@ -248,10 +274,11 @@ class Translation:
             if found.query.limit is None and found.query.offset is None:
                 meets = fill(condition, column, operand)
                 where = meets if parts.where is None else fill("({0}) AND {1}", parts.where, meets)
-                return fill(f"SELECT {{0}} FROM {self.table(found.query.schema)} AS {alias} WHERE {{1}}", column, where)
-            value = alias + "." + self.words.quote("value")
-            rows = self.rows(found.query, parts, fill("{0} AS " + self.words.quote("value"), column), alias)
-            return fill(f"SELECT {value} FROM ({{0}}) AS {alias} WHERE {{1}}", rows, fill(condition, text(value), operand))
+                return fill("SELECT {0} FROM {1} WHERE {2}", column, named, where)
+            rows = self.rows(found.query, parts, fill("{0} AS found", column), alias)
+            value = text(f"{alias}.found")
+            meets = fill(condition, value, operand)
+            return fill("SELECT {0} FROM ({1}) AS {2} WHERE {3}", value, rows, text(alias), meets)
 
         both_missing = fill("({0} IS NULL AND EXISTS ({1}))", operand, values("{0} IS NULL")) if all(missing) else None
         if not negated:
@@ -274,6 +301,8 @@ class Translation:
         else:
             columns = [self.expression(column, scope) for column in query.columns]
         where = None if query.where is None else self.where(query.where, scope)
+        if query.distinct and query.columns is not None:
+            _require_selected(query.order, query.columns, query.schema)
         order = [self._order(part, scope) for part in query.order]
         if query.limit is not None or query.offset is not None:
             order += self._ties(query, scope)
@@ -298,7 +327,7 @@ class Translation:
         offset: Fragment | None,
     ) -> Fragment:
         """The clauses of a query that are there, in their places."""
-        sql = fill(f"SELECT {'DISTINCT ' if query.distinct else ''}{{0}} FROM {{1}}", columns, text(source))
+        sql = fill("SELECT DISTINCT {0} FROM {1}" if query.distinct else "SELECT {0} FROM {1}", columns, text(source))
         if where is not None:
             sql += (" WHERE ", *where)
         if order is not None:
@@ -316,7 +345,7 @@ class Translation:
         return self.words.quote(schema.table)
 
     def _order(self, part: Order, scope: Scope) -> Fragment:
-        sql = fill(self.words.order_keys.get(type_of(part.expression).kind, "{0}"), self.expression(part.expression, scope))
+        sql = self._order_key(part.expression, self.expression(part.expression, scope))
         direction = " DESC" if part.descending else ""
         if nullable(part.expression) and part.missing_first is not (self.dialect.nulls_smallest is not part.descending):
             direction += " NULLS FIRST" if part.missing_first else " NULLS LAST"
@@ -325,9 +354,7 @@ class Translation:
     def _ties(self, query: Select, scope: Scope) -> list[Fragment]:
         """The key, in the direction of the last part, so that a page is the same page every time."""
         if query.distinct and query.columns is not None:
-            selected = [column.field for column in query.columns if isinstance(column, Column)]
-            if any(field not in selected for field in query.schema.key):
-                return []  # the rows are no rows of the table any more
+            return []  # these are no rows of the table any more
         ordered = [part.expression.field for part in query.order if isinstance(part.expression, Column)]
         direction = (" DESC",) if query.order and query.order[-1].descending else ()
         return [(*self.column(field, scope), *direction) for field in query.schema.key if field not in ordered]
@@ -340,6 +367,16 @@ def _or_missing(sql: Fragment, compared: Sequence[Fragment], missing: Sequence[b
     """The condition, or that one of those that may be missing is."""
     absent = [fill("{0} IS NULL", part) for part, may in zip(compared, missing, strict=True) if may]
     return ("(", *joined(" OR ", (sql, *absent)), ")") if absent else sql
+
+
+def _require_selected(order: Sequence[Order], columns: Sequence[ExpressionNode], schema: Schema) -> None:
+    for part in order:
+        if not any(same(part.expression, column) for column in columns):
+            raise QueryRejected(
+                f"distinct rows of {schema.name} cannot be ordered by {part.expression!r}, which is not selected: "
+                "select it, too",
+                model=schema.model,
+            )
 
 
 def _grouped(separator: str, parts: list[Fragment], empty: str) -> Fragment:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 from uuid import UUID
 
-from ommi.drivers.sql.dialect import Dialect, TextForm, ValueForm, Vocabulary
-from ommi.drivers.sqlite.functions import ARITHMETIC_NAMES
-from ommi.errors import QueryRejected
+from ommi.drivers.memory.defaults import server_default
+from ommi.drivers.sql.dialect import Dialect, OrderKey, TextForm, ValueForm, Vocabulary
+from ommi.drivers.sqlite.functions import ARITHMETIC_NAMES, LETTERS, MIDDLE, decimal_key
+from ommi.errors import QueryRejected, UnsupportedOperation
 from ommi.query.expressions import ArithmeticOperator, FunctionName
 from ommi.query.patterns import fold
-from ommi.schema import Field
-from ommi.values import CANONICAL, Form, Kind, Storage, json_text
+from ommi.schema import Field, Schema
+from ommi.values import Form, Kind, Storage, json_text
 
 __all__ = ["SQLITE", "SQLITE_STORAGE"]
 
@@ -50,7 +51,7 @@ def _dump_datetime(value: datetime) -> str:
 
 def _load_datetime(value: str) -> datetime:
     moment = datetime.fromisoformat(value)
-    if moment.tzinfo is not timezone.utc:
+    if moment.tzinfo is not UTC:
         raise ValueError(f"{value!r} is no time in UTC: it must end in +00:00")
     return moment
 
@@ -146,22 +147,25 @@ def _inline(value: Any) -> str:
             return str(int(value))
 
 
-def _server_default(field: Field) -> str:
-    expression = (field.server_default or "").strip()
+def _server_default(schema: Schema, field: Field) -> str:
+    assert field.server_default is not None
+    expression = field.server_default.strip()
     now = _NOW.get((field.type.kind, expression.upper()))
     if now is not None:
         return now
-    if field.type.kind is Kind.DECIMAL:
-        try:
-            return _inline(str(CANONICAL[Kind.DECIMAL](Decimal(expression.strip("'")))))
-        except (InvalidOperation, ValueError):
-            return expression
-    return expression
+    try:
+        value = server_default(schema, field, datetime.now(UTC))
+    except UnsupportedOperation:  # no literal: SQLite evaluates it for each row
+        return expression
+    kind = field.type.kind
+    dump = None if kind is Kind.JSON else SQLITE_STORAGE.forms[kind].dump
+    return _inline(value if value is None or dump is None else dump(value))
 
 
 _NOW: Final[Mapping[tuple[Kind, str], str]] = {
     (Kind.DATETIME, "CURRENT_TIMESTAMP"): "strftime('%Y-%m-%d %H:%M:%f000+00:00', 'now')",
     (Kind.NAIVE_DATETIME, "CURRENT_TIMESTAMP"): "strftime('%Y-%m-%d %H:%M:%f000', 'now')",
+    (Kind.DATE, "CURRENT_DATE"): "CURRENT_DATE",
     (Kind.TIME, "CURRENT_TIME"): "strftime('%H:%M:%f000', 'now')",
 }
 """What every database calls the time, in the form in which times are kept."""
@@ -214,7 +218,8 @@ def _list_of(kind: Kind) -> ValueForm:
         case Kind.BYTES:
             return ValueForm("{0} IN (SELECT ommi_bytes(value) FROM json_each({1}))", _dump_each(bytes.hex))
         case _:
-            return ValueForm("{0} IN (SELECT value FROM json_each({1}))", json_text if dump is None else _dump_each(dump))
+            written = json_text if dump is None else _dump_each(dump)
+            return ValueForm("{0} IN (SELECT value FROM json_each({1}))", written)
 
 
 def _dump_each(dump: Callable[[Any], Any]) -> Callable[[list[Any]], str]:
@@ -247,8 +252,8 @@ def _native_arithmetic() -> Mapping[tuple[Kind, ArithmeticOperator], str]:
     return found
 
 
-def _native_decimal_key() -> str:
-    """A text that sorts as the number does: sign, exponent, digits; the digits of a negative one as letters z to a."""
+def _native_decimal_key(other: Decimal | None = None) -> str:
+    """`decimal_key` without a function of ours; of numbers with another sign than `other`, the sign is enough."""
     number = "ltrim({0}, '-')"
     mantissa = f"substr({number}, 1, instr({number} || 'E', 'E') - 1)"
     exponent = f"CAST(substr({number}, instr({number} || 'E', 'E') + 1) AS INTEGER)"
@@ -256,14 +261,17 @@ def _native_decimal_key() -> str:
     fraction = f"substr({mantissa}, instr({mantissa} || '.', '.') + 1)"
     zeros = f"(length({fraction}) - length(ltrim({fraction}, '0')))"
     adjusted = f"{exponent} + CASE {whole} WHEN '' THEN -1 - {zeros} ELSE length({whole}) - 1 END"
-    digits = f"ltrim({whole} || {fraction}, '0')"
-    letters = digits
-    for digit, letter in zip("0123456789", "jihgfedcba", strict=True):
+    digits = letters = f"ltrim({whole} || {fraction}, '0')"
+    for digit, letter in zip("0123456789", LETTERS, strict=True):
         letters = f"replace({letters}, '{digit}', '{letter}')"
+    negative = f"'0' || printf('%019d', {MIDDLE} - ({adjusted})) || {letters} || '~'"
+    positive = f"'2' || printf('%019d', {MIDDLE} + {adjusted}) || {digits}"
+    if other is not None:
+        negative = negative if other < 0 else "'0'"
+        positive = positive if other > 0 else "'2'"
     return (
-        "CASE WHEN {0} IS NULL THEN NULL WHEN {0} = '0' THEN '1' "
-        f"WHEN substr({{0}}, 1, 1) = '-' THEN '0' || printf('%019d', {10**18} - ({adjusted})) || {letters} || '~' "
-        f"ELSE '2' || printf('%019d', {10**18} + {adjusted}) || {digits} END"
+        f"CASE WHEN {{0}} = '0' THEN '1' WHEN substr({{0}}, 1, 1) = '-' THEN {negative} "
+        f"WHEN {{0}} IS NOT NULL THEN {positive} END"
     )
 
 
@@ -281,7 +289,8 @@ SQLITE: Final = Dialect(
             "regex": TextForm("ommi_regex({1}, {0})"),
         },
         as_float=_AS_FLOAT,
-        order_keys={Kind.DECIMAL: "ommi_decimal_key({0})"},
+        as_exact_float="ommi_exact_float({0})",
+        order_keys={Kind.DECIMAL: OrderKey("ommi_decimal_key({0})", decimal_key)},
         elements={kind: _element_of(kind) for kind in Kind},
         lists={kind: _list_of(kind) for kind in Kind},
         longest_list=32,
@@ -292,7 +301,8 @@ SQLITE: Final = Dialect(
         functions=_FUNCTIONS,
         texts=_TEXTS,
         as_float=_AS_FLOAT,
-        order_keys={Kind.DECIMAL: _native_decimal_key()},
+        as_exact_float=_AS_FLOAT,
+        order_keys={Kind.DECIMAL: OrderKey(_native_decimal_key(), decimal_key, _native_decimal_key)},
         subqueries=False,
     ),
     nulls_smallest=True,

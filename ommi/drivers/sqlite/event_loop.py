@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from contextvars import Context
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import anyio
 
@@ -46,8 +46,11 @@ class EventLoop(ABC):
         """
 
     @abstractmethod
-    def call_later(self, seconds: float, function: Callable[[], None]) -> Callable[[], object]:
-        """Call a function in this loop after some time; returns what takes that back."""
+    def call_later(self, seconds: float, function: Callable[[], float | None]) -> Callable[[], object]:
+        """Call a function in this loop after some time, and again after what it returns, until that is `None`.
+
+        Returns what ends it.
+        """
 
     @abstractmethod
     def call_soon(self, function: Callable[[], None]) -> None:
@@ -88,7 +91,7 @@ class _AsyncioJob(Job, asyncio.Future[None]):
     withdraw: Callable[[Job], bool]
     _asked = False
     _reason: Any = None
-    _resume: Callable[[asyncio.Future[None]], object] | None = None
+    _resume: Callable[[Any], object] | None = None
     _context: Context | None = None
 
     def __init__(
@@ -106,9 +109,7 @@ class _AsyncioJob(Job, asyncio.Future[None]):
         self.worker = worker
         self.protected = protected
 
-    def add_done_callback(
-        self, fn: Callable[[asyncio.Future[None]], object], /, *, context: Context | None = None
-    ) -> None:
+    def add_done_callback(self, fn: Callable[[Self], object], /, *, context: Context | None = None) -> None:
         if self._resume is None and context is not None and not self.done():
             self._resume = fn
             self._context = context
@@ -166,11 +167,32 @@ class AsyncioLoop(EventLoop):
         await job
         return job.outcome()
 
-    def call_later(self, seconds: float, function: Callable[[], None]) -> Callable[[], object]:
-        return self._loop.call_later(seconds, function).cancel
+    def call_later(self, seconds: float, function: Callable[[], float | None]) -> Callable[[], object]:
+        call = _RepeatedCall(self._loop, function)
+        call.schedule(seconds)
+        return call.cancel
 
     def call_soon(self, function: Callable[[], None]) -> None:
         self._loop.call_soon_threadsafe(function)
+
+
+class _RepeatedCall:
+    def __init__(self, loop: asyncio.AbstractEventLoop, function: Callable[[], float | None]) -> None:
+        self._loop = loop
+        self._function = function
+        self._handle: asyncio.TimerHandle | None = None
+
+    def schedule(self, seconds: float) -> None:
+        self._handle = self._loop.call_later(seconds, self._call)
+
+    def cancel(self) -> None:
+        if self._handle is not None:
+            self._handle.cancel()
+
+    def _call(self) -> None:
+        again = self._function()
+        if again is not None:
+            self.schedule(again)
 
 
 def running_loop() -> EventLoop:

@@ -14,7 +14,7 @@ from ommi.query.expressions import ArithmeticOperator
 from ommi.query.patterns import fold, python_regex
 from ommi.values import Kind, json_text
 
-__all__ = ["ARITHMETIC_NAMES", "decimal_key", "failure", "install"]
+__all__ = ["ARITHMETIC_NAMES", "LETTERS", "MIDDLE", "decimal_key", "failure", "install"]
 
 _WORDS: Final[Mapping[ArithmeticOperator, str]] = {
     "+": "add",
@@ -42,10 +42,11 @@ def install(connection: sqlite3.Connection) -> None:
     connection.create_function("ommi_failure", 0, last_failure)
     for key, name in ARITHMETIC_NAMES.items():
         combine = ARITHMETIC[key]
-        run = _guarded(_of_texts(combine) if key[0] is Kind.DECIMAL else combine, failures)
+        run = _noted(_of_texts(combine) if key[0] is Kind.DECIMAL else combine, failures)
         connection.create_function(name, 2, run, deterministic=True)
-    connection.create_function("ommi_decimal_key", 1, _missing_stays(decimal_key), deterministic=True)
+    connection.create_function("ommi_decimal_key", 1, _noted(_decimal_key, failures), deterministic=True)
     connection.create_function("ommi_fold", 1, _missing_stays(fold), deterministic=True)
+    connection.create_function("ommi_exact_float", 1, _noted(_exact_float, failures), deterministic=True)
     connection.create_function("ommi_float", 1, float.fromhex, deterministic=True)
     connection.create_function("ommi_bytes", 1, bytes.fromhex, deterministic=True)
     connection.create_function("ommi_regex", 2, _regex, deterministic=True)
@@ -61,27 +62,33 @@ def failure(connection: sqlite3.Connection) -> str | None:
     return found
 
 
-def decimal_key(text: str) -> str:
-    """A text that sorts as the number does: sign, exponent, digits; a negative number's are complements."""
-    number = Decimal(text)
+LETTERS: Final = "jihgfedcba"
+"""Stand for the digits 0 to 9 of a negative number: the larger the digit, the smaller the letter."""
+
+MIDDLE: Final = 10**18
+"""Makes exponents positive, and all of one length."""
+
+_TO_LETTERS: Final = str.maketrans("0123456789", LETTERS)
+
+
+def decimal_key(number: Decimal) -> str:
+    """A text that sorts as the number does: sign, exponent, digits."""
     if not number:
         return "1"
     digits = "".join(map(str, number.as_tuple().digits)).rstrip("0")
     if number > 0:
-        return f"2{_MIDDLE + number.adjusted():019d}{digits}"
-    return f"0{_MIDDLE - number.adjusted():019d}{digits.translate(_COMPLEMENTS)}~"
+        return f"2{MIDDLE + number.adjusted():019d}{digits}"
+    return f"0{MIDDLE - number.adjusted():019d}{digits.translate(_TO_LETTERS)}~"
 
 
-_MIDDLE: Final = 10**18
-_COMPLEMENTS: Final = str.maketrans("0123456789", "9876543210")
+def _noted(function: Callable[..., Any], failures: list[str]) -> Callable[..., Any]:
+    """The function, missing where one of its arguments is; why it fails is noted."""
 
-
-def _guarded(combine: Combine, failures: list[str]) -> Combine:
-    def run(left: Any, right: Any) -> Any:
-        if left is None or right is None:
+    def run(*arguments: Any) -> Any:
+        if None in arguments:
             return None
         try:
-            return combine(left, right)
+            return function(*arguments)
         except QueryRejected as error:
             failures.append(error.message)
             raise
@@ -89,15 +96,26 @@ def _guarded(combine: Combine, failures: list[str]) -> Combine:
     return run
 
 
-def _of_texts(combine: Combine) -> Combine:
-    def run(left: str, right: str) -> str:
-        try:
-            first, second = Decimal(left), Decimal(right)
-        except (InvalidOperation, TypeError, ValueError) as error:
-            raise QueryRejected(f"{left!r} or {right!r} is no decimal number") from error
-        return str(combine(first, second))
+def _exact_float(number: int) -> float:
+    result = float(number)
+    if int(result) != number:
+        raise QueryRejected(f"the int {number} cannot be a float without loss")
+    return result
 
-    return run
+
+def _decimal(text: Any) -> Decimal:
+    try:
+        return Decimal(text)
+    except (InvalidOperation, TypeError, ValueError) as error:
+        raise QueryRejected(f"{text!r} is no decimal number") from error
+
+
+def _decimal_key(text: str) -> str:
+    return decimal_key(_decimal(text))
+
+
+def _of_texts(combine: Combine) -> Combine:
+    return lambda left, right: str(combine(_decimal(left), _decimal(right)))
 
 
 def _missing_stays(function: Callable[[str], str]) -> Callable[[str | None], str | None]:

@@ -15,14 +15,21 @@ from ommi.drivers.sqlite.event_loop import EventLoop
 from ommi.drivers.sqlite.worker import RETIRE, Hold, Job, Worker
 from ommi.errors import LockTimeout, PoolTimeout
 
-__all__ = ["CLOSED", "Lease", "Pool", "Spawn"]
+__all__ = ["CLOSED", "Closed", "Lease", "Pool", "Spawn"]
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
-CLOSED: Final = "the database is closed; open it again, or close it only after its last use"
+CLOSED: Final = "the database is not open: open it first, and close it only after its last use"
 _FIRST_DELAY: Final = 0.001
 _LONGEST_DELAY: Final = 0.05
+_SHORT: Final = 0.0003  # seconds; a job that takes longer justifies another thread beside it
+_GLANCE: Final = 0.001  # how long a job waits, at worst, behind one that turned out long
+_REST: Final = 0.02
+
+
+class Closed(RuntimeError):
+    """The database was closed, or never opened, or took this connection back when it was closed."""
 
 
 class Spawn(Protocol):
@@ -41,9 +48,12 @@ class Pool:
     """Up to `size` workers, made when they are needed.
 
     A job goes to the worker that was idle last, whose caches are warm, or else waits its turn, first come first
-    served. Waiting jobs are taken by the workers themselves, without a detour through the event loop. Seconds:
-    `acquire_timeout` bounds the wait for a turn, `busy_timeout` that for a lock of another connection to the
-    file, which passes in the event loop, with the worker held.
+    served. Waiting jobs are taken by the workers themselves, without a detour through the event loop. Short jobs
+    wait for a worker at work rather than engage another one: threads that share an interpreter lock would only
+    be in each other's way (20 tasks: 8 microseconds a job with one thread, 19 with four).
+
+    Seconds: `acquire_timeout` bounds the wait for a turn, `busy_timeout` that for a lock of another connection
+    to the file, which passes in the event loop, with the worker held.
     """
 
     def __init__(
@@ -59,6 +69,7 @@ class Pool:
         self._workers: list[Worker] = []
         self._active = 0
         self._idle: list[Worker] = []
+        self._busy: dict[Worker, float] = {}
         self._held: dict[Worker, float] = {}
         self._engaged: set[Worker] = set()
         self._backlog: OrderedDict[Job, None] = OrderedDict()
@@ -79,9 +90,7 @@ class Pool:
         assert job.worker is not None
         return Lease(self, job.worker)
 
-    async def run_held(
-        self, worker: Worker, function: Callable[[sqlite3.Connection, *Ts], T], /, *arguments: *Ts
-    ) -> T:
+    async def run_held(self, worker: Worker, function: Callable[[sqlite3.Connection, *Ts], T], /, *arguments: *Ts) -> T:
         """Call a function with a connection that was kept, and go on keeping it."""
         value: T = await self._do(self._loop.job(function, arguments, Hold.ALWAYS, worker))
         return value
@@ -96,14 +105,14 @@ class Pool:
         with self._mutex:
             if self._held.pop(worker, None) is None:
                 return
-        worker.give(Job(_nothing))
+        worker.give(Job(_nothing, worker=worker))
 
-    async def close(self) -> None:
+    async def close(self, *, at_once: bool = False) -> None:
         """Wait for the work under way, and up to `acquire_timeout` for connections that are kept; end all threads.
 
-        Cancelled: what runs is interrupted, what waits is refused, and what is kept is taken back.
+        Cancelled, or `at_once`: what runs is interrupted, what waits is refused, and what is kept is taken back.
         """
-        if not self._loop.is_running_here():
+        if not self._loop.is_running_here():  # that loop is over, or cannot be waited for
             self.abandon()
             await anyio.to_thread.run_sync(self._join)
             return
@@ -112,26 +121,36 @@ class Pool:
             idle, self._idle = self._idle, []
         for worker in idle:
             worker.give(RETIRE)
-        stop_waiting = self._loop.call_later(self._acquire_timeout, self._force)
+        if at_once:
+            await self._end_now()
+        else:
+            await self._end()
+        if self._stop_watch is not None:
+            self._stop_watch()
+        for worker in self._workers:
+            worker.join()
+
+    async def _end(self) -> None:
+        stop = self._loop.call_later(self._acquire_timeout, self._force)
         try:
             await self._loop.wait_for(self._loop.job(_nothing), self._await_end, self._withdraw_closer)
         except BaseException:
-            self._force()
-            for worker in self._workers:
-                worker.interrupt()
-            await self._loop.wait_for(self._loop.job(_nothing, protected=True), self._await_end, _never)
+            await self._end_now()
             raise
         finally:
-            stop_waiting()
-            if self._stop_watch is not None:
-                self._stop_watch()
-        self._join()
+            stop()
+
+    async def _end_now(self) -> None:
+        self._force()
+        for worker in self._workers:
+            worker.interrupt()
+        await self._loop.wait_for(self._loop.job(_nothing, protected=True), self._await_end, _never)
 
     def abandon(self) -> None:
         """End all threads, without waiting for that; takes no lock, so that a finalizer may call it anywhere."""
         self._closing = self._forced = True
         for worker in list(self._workers):
-            worker.give(RETIRE)
+            worker.abandon()
 
     async def _do(self, job: Job) -> Any:
         try:
@@ -147,23 +166,26 @@ class Pool:
     async def _do_again(self, job: Job, locked: LockTimeout) -> Any:
         deadline = time.monotonic() + self._busy_timeout
         delay = _FIRST_DELAY
-        try:
-            while (left := deadline - time.monotonic()) > 0:
+        while (left := deadline - time.monotonic()) > 0:
+            job = self._again(job)
+            try:
                 await anyio.sleep(min(delay, left))
-                delay = min(2 * delay, _LONGEST_DELAY)
-                job = self._again(job)
-                try:
-                    return await self._loop.wait_for(job, self._start, self._withdraw)
-                except LockTimeout as again:
-                    locked = again
-            raise LockTimeout(
-                f"the database stayed locked by another connection for {self._busy_timeout:g} s",
-                code=locked.code,
-                hint="look for a process that keeps a transaction open, or raise busy_timeout",
-            ) from locked.__cause__
-        except BaseException:
-            self._let_go(job)
-            raise
+                return await self._loop.wait_for(job, self._start, self._withdraw)
+            except LockTimeout as again:
+                locked = again
+            except BaseException:
+                self._let_go(job)
+                raise
+            delay = min(2 * delay, _LONGEST_DELAY)
+        self._let_go(job)
+        raise self._still(locked) from locked.__cause__
+
+    def _still(self, locked: LockTimeout) -> LockTimeout:
+        return LockTimeout(
+            f"the database stayed locked by another connection for {self._busy_timeout:g} s",
+            code=locked.code,
+            hint="look for a process that keeps a transaction open, or raise busy_timeout",
+        )
 
     def _again(self, job: Job) -> Job:
         again = self._loop.job(job.function, job.arguments, job.hold, job.worker, job.protected)
@@ -178,26 +200,44 @@ class Pool:
         worker = job.worker
         with self._mutex:
             if worker is not None:
-                if worker not in self._held:
-                    raise RuntimeError(CLOSED)
-                if worker in self._engaged:
-                    raise RuntimeError("two tasks use one transaction at the same time; they must take turns")
-                self._engaged.add(worker)
+                self._engage(worker)
             elif self._closing:
-                raise RuntimeError(CLOSED)
-            elif self._idle:
-                worker = self._idle.pop()
-            elif self._active < self._size:
-                worker = self._spawn(following=self._following, deliver=self._loop.deliver, retired=self._retired)
-                self._workers.append(worker)
-                self._active += 1
+                raise Closed(CLOSED)
             else:
-                job.queued_at = time.monotonic()
-                self._backlog[job] = None
+                now = time.monotonic()
+                if self._can_engage_another(now):
+                    worker = self._another(now)
+                else:
+                    job.queued_at = now
+                    self._backlog[job] = None
         if worker is not None:
             worker.give(job)
         elif self._stop_watch is None:
-            self._stop_watch = self._loop.call_later(self._acquire_timeout, self._expire)
+            self._stop_watch = self._loop.call_later(self._pause(self._acquire_timeout), self._watch)
+
+    def _engage(self, worker: Worker) -> None:
+        if worker not in self._held:
+            raise Closed(CLOSED)
+        if worker in self._engaged:
+            raise RuntimeError("two tasks use one transaction at the same time; they must take turns")
+        self._engaged.add(worker)
+
+    def _can_engage_another(self, now: float) -> bool:
+        return bool(self._idle or self._active < self._size) and not self._is_brisk(now)
+
+    def _is_brisk(self, now: float) -> bool:
+        """Whether a worker is doing a job that is, so far, short, and will soon be free for the next."""
+        return any(now - since < _SHORT for since in self._busy.values())
+
+    def _another(self, now: float) -> Worker:
+        if self._idle:
+            worker = self._idle.pop()
+        else:
+            worker = self._spawn(following=self._following, deliver=self._loop.deliver, retired=self._retired)
+            self._workers.append(worker)
+            self._active += 1
+        self._busy[worker] = now
+        return worker
 
     def _withdraw(self, job: Job) -> bool:
         with self._mutex:
@@ -205,35 +245,49 @@ class Pool:
 
     def _following(self, worker: Worker, held: bool) -> Job | None:
         with self._mutex:
+            now = time.monotonic()
+            since = self._busy.pop(worker, now)
             self._engaged.discard(worker)
-            if held and not self._forced:
-                self._held.setdefault(worker, time.monotonic())
-                return None
+            if held:
+                self._held.setdefault(worker, now)
+                if not self._forced:
+                    return None
             self._held.pop(worker, None)
-            if self._backlog and not held:
+            # one that leaves the rest to a brisk colleague is called back by `_watch` if that was a mistake
+            if self._backlog and not held and not (now - since < _SHORT and self._is_brisk(now)):
+                self._busy[worker] = now
                 return self._backlog.popitem(last=False)[0]
             if self._closing:
                 return RETIRE
             self._idle.append(worker)
             return None
 
-    def _expire(self) -> None:
-        """Refuse the jobs that have waited too long. One timer serves all: they wait equally long, in order."""
-        self._stop_watch = None
+    def _watch(self) -> float | None:
+        """Refuse jobs that have waited too long, and give the others to idle workers; called while jobs wait."""
         late = []
+        relieved = []
         with self._mutex:
             now = time.monotonic()
-            while self._backlog:
-                job = next(iter(self._backlog))
-                left = job.queued_at + self._acquire_timeout - now
-                if left > 0:
-                    self._stop_watch = self._loop.call_later(left, self._expire)
-                    break
-                del self._backlog[job]
-                late.append(job)
+            while self._backlog and next(iter(self._backlog)).queued_at + self._acquire_timeout <= now:
+                late.append(self._backlog.popitem(last=False)[0])
+            while self._backlog and self._can_engage_another(now):
+                worker = self._another(now)
+                relieved.append((worker, self._backlog.popitem(last=False)[0]))
+            left = next(iter(self._backlog)).queued_at + self._acquire_timeout - now if self._backlog else None
             held = [now - since for since in self._held.values()]
+        for worker, job in relieved:
+            worker.give(job)
         for job in late:
             self._refuse(job, self._timeout(held))
+        if left is None:
+            self._stop_watch = None
+            return None
+        return self._pause(left)
+
+    def _pause(self, left: float) -> float:
+        if self._size == 1:
+            return left
+        return min(left, _GLANCE if self._idle or self._active < self._size else _REST)
 
     def _timeout(self, held: list[float]) -> PoolTimeout:
         message = f"no {self._purpose} connection became free within {self._acquire_timeout:g} s"
@@ -251,6 +305,7 @@ class Pool:
         self._loop.deliver(job)
 
     def _force(self) -> None:
+        """Take connections back from those who keep them, which rolls their transactions back."""
         with self._mutex:
             self._forced = True
             taken = [worker for worker in self._held if worker not in self._engaged]
@@ -261,7 +316,7 @@ class Pool:
         for worker in taken:
             worker.give(RETIRE)
         for job in waiting:
-            self._refuse(job, RuntimeError(CLOSED))
+            self._refuse(job, Closed(CLOSED))
 
     def _await_end(self, closer: Job) -> None:
         with self._mutex:
@@ -292,7 +347,7 @@ class Pool:
 
 
 class Lease:
-    """A connection of a pool, kept by one task until `finish` or `release`."""
+    """A connection of a pool, kept by one task until `finish` or `roll_back`."""
 
     __slots__ = ("_pool", "_worker")
 
@@ -311,9 +366,9 @@ class Lease:
         """
         return await self._pool.finish(self._worker, function, *arguments)
 
-    def release(self) -> None:
-        """Give the connection back, at once; a transaction on it is rolled back in its thread."""
-        self._pool.release(self._worker)
+    async def roll_back(self) -> None:
+        """Give the connection back without a transaction on it, even when the caller is cancelled."""
+        await self._pool.finish(self._worker, _nothing)
 
 
 _ABSENT: Final = object()

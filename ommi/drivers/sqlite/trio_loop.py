@@ -64,13 +64,15 @@ class TrioLoop(EventLoop):
             raise_cancel()
         return job.outcome()
 
-    def call_later(self, seconds: float, function: Callable[[], None]) -> Callable[[], object]:
+    def call_later(self, seconds: float, function: Callable[[], float | None]) -> Callable[[], object]:
         scope = trio.CancelScope()
 
         async def call() -> None:
+            again: float | None = seconds
             with scope:
-                await trio.sleep(seconds)
-                function()
+                while again is not None:
+                    await trio.sleep(again)
+                    again = function()
 
         lowlevel.spawn_system_task(call)
         return scope.cancel

@@ -111,14 +111,19 @@ class Worker(ABC):
     def give(self, job: Job) -> None:
         """Have a job done by this worker, which is idle or held by the caller; from any thread, without waiting."""
 
+    @abstractmethod
+    def abandon(self) -> None:
+        """End some time, without a word to anyone; from any thread, even from a finalizer."""
+
     def interrupt(self) -> None:
         """Stop the job under way, if it may be stopped."""
         job = self._job
         if job is not None and not job.protected:
             job.to_stop = True
 
+    @abstractmethod
     def join(self) -> None:
-        """Wait for the end of the thread of a worker that has retired."""
+        """Wait for the end of the thread of a worker that has retired, if it has one."""
 
     def work(self, job: Job) -> bool:
         """Do a job and those that follow it, until there is none; whether the worker goes on. In its thread."""
@@ -210,6 +215,9 @@ class ThreadWorker(Worker):
 
     def give(self, job: Job) -> None:
         self._inbox.put(job)
+
+    def abandon(self) -> None:
+        self._inbox.put(RETIRE)
 
     def join(self) -> None:
         self._thread.join()

@@ -1,0 +1,208 @@
+"""Which reference a failed statement broke: SQLite says only that one did, so each is asked for with a query."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from typing import Any, TypeAlias, assert_never
+
+from ommi.drivers.memory.violations import missing_row, still_referred
+from ommi.drivers.sql.compiler import Compiler
+from ommi.drivers.sql.fragment import Fragment, fill, joined, text
+from ommi.drivers.sql.translation import Scope, Translation
+from ommi.errors import ForeignKeyViolation
+from ommi.query.expressions import Literal
+from ommi.query.outline import outline
+from ommi.query.statements import Count, CreateTables, Delete, DropTables, Exists, Insert, Select, Statement, Update
+from ommi.schema import Field, OnDelete, Reference, Row, Schema
+from ommi.values import DEFAULT
+
+__all__ = ["missing_reference", "violated_reference"]
+
+Going: TypeAlias = Callable[[str], Fragment]
+"""The condition that a row of a table, under an alias, is one that goes away."""
+
+
+def violated_reference(
+    connection: sqlite3.Connection, compiler: Compiler, statement: Statement, row: Row | None
+) -> ForeignKeyViolation | None:
+    """The violation that a statement failed with, asked of the database as it was before; `None` if not found."""
+    with suppress(sqlite3.Error):  # the statement's own error tells more than one of these questions failing
+        match statement:
+            case Insert(schema):
+                if row is None:
+                    return None
+                return missing_reference(connection, compiler, schema, compiler.stored(schema, row))
+            case Update():
+                return _after_update(connection, compiler, statement)
+            case Delete():
+                return _after_delete(connection, compiler, statement)
+            case Select() | Count() | Exists() | CreateTables() | DropTables():
+                return None
+            case _:
+                assert_never(statement)
+    return None
+
+
+def missing_reference(
+    connection: sqlite3.Connection, compiler: Compiler, schema: Schema, values: Mapping[str, Any]
+) -> ForeignKeyViolation | None:
+    """The first reference of a row, of stored values by column, to a row that is not there."""
+    quote = compiler.dialect.query.quote
+    for reference in schema.references:
+        if not reference.enforced:
+            continue
+        target, fields = reference.target()
+        given = [values[field.column] for field in reference.fields]
+        if any(value is None or value is DEFAULT for value in given):
+            continue
+        if target.table == schema.table and given == [values[field.column] for field in fields]:
+            continue  # to itself
+        where = " AND ".join(f"{quote(field.column)} = ?" for field in fields)
+        sql = f"SELECT EXISTS (SELECT 1 FROM {quote(target.table)} WHERE {where})"  # noqa: S608 - quoted names
+        if not connection.execute(sql, given).fetchone()[0]:
+            return missing_row(schema, reference)
+    return None
+
+
+# -- after an update
+
+
+def _after_update(connection: sqlite3.Connection, compiler: Compiler, statement: Update) -> ForeignKeyViolation | None:
+    schema = statement.schema
+    assigned = {f.column for f, _ in statement.assignments}
+    for reference in schema.references:
+        if reference.enforced and assigned & {f.column for f in reference.fields}:
+            target, fields = reference.target()
+            question = _dangles(compiler, statement, reference, target, fields)
+            if _answer(connection, compiler, statement, question):
+                return missing_row(schema, reference)
+    for child, reference, fields in _referring(compiler, schema):
+        if assigned & {f.column for f in fields}:
+            question = _leaves(compiler, statement, child, reference, fields)
+            if _answer(connection, compiler, statement, question):
+                return still_referred(child, reference)
+    return None
+
+
+def _changed(compiler: Compiler, statement: Update) -> tuple[str, Fragment, dict[str, Fragment]]:
+    """The table, the condition on its rows, and their new values by column."""
+    schema, quote = statement.schema, compiler.dialect.query.quote
+    table = quote(schema.table)
+    translation = Translation(compiler.dialect, compiler.dialect.query)
+    scope = Scope(schema, f"{table}.")
+    new = {f.column: text(f"{table}.{quote(f.column)}") for f in schema.fields}
+    new |= {f.column: translation.assigned(f, value, scope) for f, value in statement.assignments}
+    where = text("TRUE") if statement.where is None else translation.where(statement.where, scope)
+    return table, where, new
+
+
+def _dangles(
+    compiler: Compiler, statement: Update, reference: Reference, target: Schema, fields: tuple[Field, ...]
+) -> Fragment:
+    """Whether a row to be changed would refer to one that is not there."""
+    quote = compiler.dialect.query.quote
+    table, where, new = _changed(compiler, statement)
+    values = [new[f.column] for f in reference.fields]
+    present = joined(" AND ", [fill("{0} IS NOT NULL", value) for value in values])
+    pairs = zip(fields, values, strict=True)
+    there = joined(" AND ", [fill("parent.{0} = {1}", text(quote(f.column)), value) for f, value in pairs])
+    return fill(
+        "SELECT EXISTS (SELECT 1 FROM {0} WHERE ({1}) AND {2} AND NOT EXISTS (SELECT 1 FROM {3} AS parent WHERE {4}))",
+        text(table),
+        where,
+        present,
+        text(quote(target.table)),
+        there,
+    )
+
+
+def _leaves(
+    compiler: Compiler, statement: Update, child: Schema, reference: Reference, fields: tuple[Field, ...]
+) -> Fragment:
+    """Whether a row to be changed would leave one behind that refers to it."""
+    quote = compiler.dialect.query.quote
+    table, where, new = _changed(compiler, statement)
+    pairs = list(zip(reference.fields, fields, strict=True))
+    refers = text(" AND ".join(f"child.{quote(f.column)} = {table}.{quote(to.column)}" for f, to in pairs))
+    changes = [fill("{0} IS NOT {1}", text(f"{table}.{quote(to.column)}"), new[to.column]) for _, to in pairs]
+    return fill(
+        "SELECT EXISTS (SELECT 1 FROM {0}, {1} AS child WHERE ({2}) AND {3} AND ({4}))",
+        text(table),
+        text(quote(child.table)),
+        where,
+        refers,
+        joined(" OR ", changes),
+    )
+
+
+# -- after a delete
+
+
+def _after_delete(connection: sqlite3.Connection, compiler: Compiler, statement: Delete) -> ForeignKeyViolation | None:
+    def deleted(alias: str) -> Fragment:
+        if statement.where is None:
+            return text("TRUE")
+        # each time anew from the first literal on
+        translation = Translation(compiler.dialect, compiler.dialect.query)
+        return fill("({0})", translation.where(statement.where, Scope(statement.schema, f"{alias}.", depth=1)))
+
+    quote = compiler.dialect.query.quote
+    going: list[tuple[Schema, Going]] = [(statement.schema, deleted)]
+    for parent, condition in going:  # grows
+        for child, reference, fields in _referring(compiler, parent):
+            refers = _refers_to(quote, parent, condition, reference, fields, f"going_{len(going)}")
+            match reference.on_delete:
+                case OnDelete.CASCADE:
+                    if all(schema.table != child.table for schema, _ in going):
+                        going.append((child, refers))
+                case OnDelete.RESTRICT:
+                    gone = [is_gone("child") for schema, is_gone in going if schema.table == child.table]
+                    stays = [fill("NOT coalesce({0}, FALSE)", condition) for condition in gone]
+                    where = joined(" AND ", [refers("child"), *stays])
+                    table = text(quote(child.table))
+                    question = fill("SELECT EXISTS (SELECT 1 FROM {0} AS child WHERE {1})", table, where)
+                    if _answer(connection, compiler, statement, question):
+                        return still_referred(child, reference)
+                case OnDelete.SET_NULL:
+                    pass  # that fails as a missing value, if at all
+                case _:
+                    assert_never(reference.on_delete)
+    return None
+
+
+def _refers_to(
+    quote: Callable[[str], str],
+    parent: Schema,
+    going: Going,
+    reference: Reference,
+    fields: tuple[Field, ...],
+    alias: str,
+) -> Going:
+    """The condition that a row refers to one of those that go away."""
+
+    def refers(child: str) -> Fragment:
+        pairs = zip(reference.fields, fields, strict=True)
+        same = [text(f"{child}.{quote(f.column)} = {alias}.{quote(to.column)}") for f, to in pairs]
+        where = joined(" AND ", [*same, going(alias)])
+        return fill("EXISTS (SELECT 1 FROM {0} AS {1} WHERE {2})", text(quote(parent.table)), text(alias), where)
+
+    return refers
+
+
+def _referring(compiler: Compiler, target: Schema) -> Iterator[tuple[Schema, Reference, tuple[Field, ...]]]:
+    """The enforced references to a table among the schemas known, with the fields they refer to."""
+    for schema in tuple(compiler.known.values()):
+        for reference in schema.references:
+            if reference.enforced:
+                found, fields = reference.target()
+                if found.table == target.table:
+                    yield schema, reference, fields
+
+
+def _answer(connection: sqlite3.Connection, compiler: Compiler, statement: Update | Delete, question: Fragment) -> bool:
+    literals: list[Literal] = []
+    outline(statement, literals)
+    prepared = compiler.finish(question, [literal.value for literal in literals])
+    return bool(connection.execute(prepared.sql, prepared.parameters).fetchone()[0])

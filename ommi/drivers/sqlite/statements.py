@@ -1,0 +1,57 @@
+"""Running statements on one connection, in one go: what a worker thread does on one hop."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any, assert_never
+
+from ommi.drivers.driver import Request
+from ommi.drivers.sql.compiler import Compiler
+from ommi.drivers.sqlite.errors import translate
+from ommi.drivers.sqlite.insertion import insert
+from ommi.drivers.sqlite.tables import create_tables, drop_tables
+from ommi.query.statements import Count, CreateTables, Delete, DropTables, Exists, Insert, Select, Update
+
+__all__ = ["run"]
+
+
+def run(connection: sqlite3.Connection, compiler: Compiler, request: Request, *, in_transaction: bool) -> Any:
+    """Run a request and answer as `Executor.execute` does.
+
+    The connection is in autocommit mode (`isolation_level=None`) and has the functions of `functions.install`.
+    Without `in_transaction`, what takes several statements gets a transaction of its own, which is over, either
+    way, when this returns or raises. Raises members of `ommi.errors`, and what `request.read` raises.
+    """
+    match request.statement:
+        case Select() | Count() | Exists() | Update() | Delete() as statement:
+            sql, parameters = compiler.prepare(statement)
+            try:
+                cursor = connection.execute(sql, parameters)
+                try:
+                    return _answer(statement, cursor, request)
+                finally:
+                    cursor.close()
+            except sqlite3.Error as error:
+                raise translate(error, connection, compiler, statement, None, sql, parameters) from error
+        case Insert() as statement:
+            return insert(connection, compiler, statement, in_transaction=in_transaction)
+        case CreateTables() as statement:
+            return create_tables(connection, compiler, statement, in_transaction=in_transaction)
+        case DropTables() as statement:
+            return drop_tables(connection, compiler, statement, in_transaction=in_transaction)
+        case _:
+            assert_never(request.statement)
+
+
+def _answer(statement: Select | Count | Exists | Update | Delete, cursor: sqlite3.Cursor, request: Request) -> Any:
+    match statement:
+        case Select():
+            return request.read(cursor)
+        case Count():
+            return cursor.fetchone()[0]
+        case Exists():
+            return bool(cursor.fetchone()[0])
+        case Update() | Delete():
+            return cursor.rowcount
+        case _:
+            assert_never(statement)

@@ -1,0 +1,140 @@
+"""One open transaction on one SQLite connection."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from typing import Any, Final, TypeVar, TypeVarTuple, final
+
+from ommi.drivers.driver import Request
+from ommi.drivers.sql.compiler import Compiler
+from ommi.drivers.sqlite.errors import translate
+from ommi.drivers.sqlite.pool import Closed, Lease
+from ommi.drivers.sqlite.statements import run
+from ommi.errors import CommitUnknown, QueryRejected
+from ommi.query.statements import Select, is_write
+
+__all__ = ["SQLiteTransaction", "begin_reading", "begin_writing"]
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+_OVER: Final = "this transaction is over: it was committed or rolled back"
+_READ_ONLY: Final = "this transaction is read-only: begin it without read_only=True to write or lock"
+_CANCELLED: Final = "a statement of this transaction was cancelled: the transaction can only be rolled back"
+
+
+def begin_writing(connection: sqlite3.Connection) -> None:
+    """Begin, with the lock to write: a transaction that took it later might be refused it in the middle."""
+    _control(connection, "BEGIN IMMEDIATE")
+
+
+def begin_reading(connection: sqlite3.Connection) -> None:
+    """Begin, and see from now on what is committed now."""
+    _control(connection, "BEGIN")
+    _control(connection, "SELECT 1 FROM sqlite_schema LIMIT 1")
+
+
+@final
+class SQLiteTransaction:
+    """A transaction and the connection it keeps.
+
+    SQLite ends a transaction by itself when a write is interrupted, or lacks memory or disk; what came next would
+    then commit on its own. So after such an error, and after any cancelled statement, a transaction runs nothing
+    more and answers with that error.
+    """
+
+    def __init__(self, lease: Lease, compiler: Compiler, *, read_only: bool) -> None:
+        self._lease = lease
+        self._compiler = compiler
+        self._read_only = read_only
+        self._broken: Exception | None = None
+        self._lost = False
+        self._ended = False
+
+    async def execute(self, request: Request, /) -> Any:
+        """Run one statement."""
+        statement = request.statement
+        if self._read_only and (is_write(statement) or (isinstance(statement, Select) and statement.lock is not None)):
+            raise QueryRejected(_READ_ONLY)
+        return await self._run(_execute, self._compiler, request)
+
+    async def commit(self) -> None:
+        """Keep what was done; waits for a lock as every statement does. Cancelled meanwhile, it still ends."""
+        if self._ended:
+            raise RuntimeError(_OVER)
+        if self._broken is not None:
+            await self.rollback()
+            raise self._broken
+        self._ended = True
+        await self._lease.finish(_commit)
+
+    async def rollback(self) -> None:
+        """Undo what was done, even when cancelled meanwhile; nothing, if the transaction is over."""
+        if self._ended:
+            return
+        self._ended = True
+        try:
+            await self._lease.roll_back()
+        except Closed:  # closing has rolled back already
+            return
+
+    async def savepoint(self, name: str, /) -> None:
+        """Mark a point to go back to."""
+        await self._run(_control, f"SAVEPOINT {_quoted(name)}")
+
+    async def release(self, name: str, /) -> None:
+        """Forget a point, and keep what was done since."""
+        await self._run(_control, f"RELEASE {_quoted(name)}")
+
+    async def rollback_to(self, name: str, /) -> None:
+        """Undo what was done since a point, which stays."""
+        await self._run(_control, f"ROLLBACK TO {_quoted(name)}")
+
+    async def _run(self, function: Callable[[sqlite3.Connection, *Ts], T], *arguments: *Ts) -> T:
+        if self._ended:
+            raise RuntimeError(_OVER)
+        if self._broken is not None:
+            raise self._broken
+        try:
+            return await self._lease.run(self._within, function, arguments)
+        except Exception as error:
+            if self._lost:
+                self._broken = error
+            raise
+        except BaseException:
+            self._broken = QueryRejected(_CANCELLED)
+            raise
+
+    def _within(
+        self, connection: sqlite3.Connection, function: Callable[[sqlite3.Connection, *Ts], T], arguments: tuple[*Ts]
+    ) -> T:
+        try:
+            return function(connection, *arguments)
+        finally:
+            self._lost = not connection.in_transaction
+
+
+def _execute(connection: sqlite3.Connection, compiler: Compiler, request: Request) -> Any:
+    return run(connection, compiler, request, in_transaction=True)
+
+
+def _control(connection: sqlite3.Connection, sql: str) -> None:
+    try:
+        connection.execute(sql).close()
+    except sqlite3.Error as error:
+        raise translate(error, connection) from error
+
+
+def _commit(connection: sqlite3.Connection) -> None:
+    try:
+        connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorname", None) or ""
+        if code.startswith("SQLITE_IOERR"):
+            raise CommitUnknown(f"COMMIT failed, and may have happened: {error}", code=code) from error
+        raise translate(error, connection) from error
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
