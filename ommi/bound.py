@@ -82,6 +82,9 @@ class BoundEffect(Binding[T_co, E_co]):
     def _bound(self, effect: Effect[U, E2]) -> BoundEffect[U, E2]:
         return BoundEffect(effect, self.database)
 
+    def __rshift__(self, step: Callable[[Effect[T_co, E_co]], Effect[U, E2]], /) -> BoundEffect[U, E2]:
+        return self._bound(step(self.source))
+
     def map(self, function: Callable[[T_co], U]) -> BoundEffect[U, E_co]:  # type: ignore[override]
         return self._bound(self.source.map(function))
 
@@ -360,9 +363,19 @@ class BoundQuery(Generic[M]):
         """Set fields; the number of rows matched."""
         return BoundEffect(self._query.update(assignments, **named), self._database)
 
+    @overload
     def set(
-        self, column: Expression[Any, V] | V | Callable[[M], V], value: V | Expression[Any, V]
-    ) -> BoundEffect[int, ConstraintViolation | DatabaseError]:
+        self, column: Expression[Any, V], value: V | Expression[Any, V]
+    ) -> BoundEffect[int, ConstraintViolation | DatabaseError]: ...
+    @overload
+    def set(
+        self, column: Expression[Any, V | None], value: Expression[Any, V]
+    ) -> BoundEffect[int, ConstraintViolation | DatabaseError]: ...
+    @overload
+    def set(
+        self, column: Callable[[M], Expression[Any, V]], value: V | Expression[Any, V]
+    ) -> BoundEffect[int, ConstraintViolation | DatabaseError]: ...
+    def set(self, column: Any, value: Any) -> BoundEffect[int, ConstraintViolation | DatabaseError]:
         """Set one field; the number of rows matched."""
         return BoundEffect(self._query.set(column, value), self._database)
 

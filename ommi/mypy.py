@@ -14,17 +14,8 @@ from mypy.nodes import SymbolTableNode, TypeInfo, Var
 from mypy.plugin import AttributeContext, ClassDefContext, MethodContext, Plugin
 from mypy.subtypes import is_subtype
 from mypy.typeops import make_simplified_union
-from mypy.types import (
-    AnyType,
-    CallableType,
-    Instance,
-    ProperType,
-    Type,
-    TypeType,
-    TypeVarType,
-    UnionType,
-    get_proper_type,
-)
+from mypy.types import AnyType, Instance, ProperType, Type, UnionType, get_proper_type
+from mypy.typevars import fill_typevars_with_any
 
 __all__ = ["OmmiPlugin", "plugin"]
 
@@ -53,7 +44,7 @@ class OmmiPlugin(Plugin):
         column = self.lookup_fully_qualified(_COLUMN)
         if column is None or not isinstance(column.node, TypeInfo):
             return None
-        return partial(_column, column=column.node, restore=_permitted(found.node, name))
+        return partial(_column, column=column.node, model=found.node, restore=_permitted(found.node, name))
 
     def get_method_hook(self, fullname: str) -> Callable[[MethodContext], Type] | None:
         """Subtract what `catch` handles from the errors."""
@@ -62,7 +53,7 @@ class OmmiPlugin(Plugin):
         return _caught_bound if fullname == _BOUND_STEP else None
 
 
-def plugin(version: str) -> type[Plugin]:  # noqa: ARG001  # mypy's protocol
+def plugin(version: str) -> type[Plugin]:
     """The entry point that mypy calls."""
     return OmmiPlugin
 
@@ -102,27 +93,12 @@ def _restore(info: TypeInfo, name: str, implicit: SymbolTableNode | None, *, slo
         info.slots.add(name)
 
 
-def _column(context: AttributeContext, *, column: TypeInfo, restore: Callable[[], None]) -> Type:
+def _column(context: AttributeContext, *, column: TypeInfo, model: TypeInfo, restore: Callable[[], None]) -> Type:
     restore()
-    model = _class_in(get_proper_type(context.type))
-    if model is None:
-        return context.default_attr_type
     if context.is_lvalue:
         context.api.fail("A column cannot be assigned; set the field on an instance", context.context)
         return context.default_attr_type
-    return Instance(column, [model, context.default_attr_type])
-
-
-def _class_in(found: ProperType) -> Instance | None:
-    if isinstance(found, CallableType) and found.is_type_obj():
-        made = get_proper_type(found.ret_type)
-        return made if isinstance(made, Instance) else None
-    if isinstance(found, TypeType):
-        item = get_proper_type(found.item)
-        if isinstance(item, TypeVarType):
-            item = get_proper_type(item.upper_bound)
-        return item if isinstance(item, Instance) else None
-    return None
+    return Instance(column, [fill_typevars_with_any(model), context.default_attr_type])
 
 
 def _caught(context: MethodContext) -> Type:

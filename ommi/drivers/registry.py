@@ -79,7 +79,7 @@ def redacted(url: str) -> str:
 # up to the last @: a password may hold one, or a slash, that nobody has encoded
 _PASSWORD: Final = re.compile(r"(://[^:@/?#]*:).*@", re.DOTALL)
 _SECRET_OPTION: Final = re.compile(
-    r"([?&][^=&#]*(?:pass|pwd|secret|token|key|credential)[^=&#]*=)[^&#]*", re.IGNORECASE
+    r"([?&][^=&#]*(?:pass|pwd|secret|token|key|credential|properties)[^=&#]*=)[^&#]*", re.IGNORECASE
 )
 
 

@@ -35,6 +35,7 @@ E = TypeVar("E")
 U = TypeVar("U")
 E2 = TypeVar("E2")
 X = TypeVar("X", bound=Exception)
+X2 = TypeVar("X2", bound=Exception)
 P = ParamSpec("P")
 
 Outcome: TypeAlias = Success[T] | Failure[E]
@@ -110,6 +111,9 @@ class Effect(  # type: ignore[type-var]  # as in every container of `returns`: K
     @overload
     @staticmethod
     def from_awaitable(start: Callable[[], Awaitable[U]]) -> Effect[U, Never]: ...
+    @overload
+    @staticmethod
+    def from_awaitable(start: Callable[[], Awaitable[U]], *, catching: tuple[type[X], type[X2]]) -> Effect[U, X | X2]: ...
     @overload
     @staticmethod
     def from_awaitable(start: Callable[[], Awaitable[U]], *, catching: tuple[type[X], ...]) -> Effect[U, X]: ...

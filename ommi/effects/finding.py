@@ -223,7 +223,13 @@ class Query(Generic[M]):
             found.extend(assignments(ref(cast("type[M]", self.query.schema.model))).items())
         return _update(self, found)
 
-    def set(self, column: Expression[Any, V] | V | Callable[[M], V], value: V | Expression[Any, V]) -> Setting:
+    @overload
+    def set(self, column: Expression[Any, V], value: V | Expression[Any, V]) -> Setting: ...
+    @overload
+    def set(self, column: Expression[Any, V | None], value: Expression[Any, V]) -> Setting: ...
+    @overload
+    def set(self, column: Callable[[M], Expression[Any, V]], value: V | Expression[Any, V]) -> Setting: ...
+    def set(self, column: object, value: object) -> Setting:
         """Set one field; further `.set(…)` may follow. The number of rows matched."""
         return Setting(cast("Query[Any]", self), ((_column(self.query.schema, column), value),))
 
@@ -247,7 +253,13 @@ class Setting(Binding[int, ConstraintViolation | DatabaseError]):
         self._assignments = assignments
         self.source = _update(query, assignments)
 
-    def set(self, column: Expression[Any, V] | V | Callable[[Any], V], value: V | Expression[Any, V]) -> Setting:
+    @overload
+    def set(self, column: Expression[Any, V], value: V | Expression[Any, V]) -> Setting: ...
+    @overload
+    def set(self, column: Expression[Any, V | None], value: Expression[Any, V]) -> Setting: ...
+    @overload
+    def set(self, column: Callable[[Any], Expression[Any, V]], value: V | Expression[Any, V]) -> Setting: ...
+    def set(self, column: object, value: object) -> Setting:
         """Set one more field."""
         return Setting(self._query, (*self._assignments, (_column(self._query.query.schema, column), value)))
 

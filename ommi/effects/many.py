@@ -31,6 +31,8 @@ E6 = TypeVar("E6")
 E7 = TypeVar("E7")
 E8 = TypeVar("E8")
 X = TypeVar("X", bound=Exception)
+X2 = TypeVar("X2", bound=Exception)
+X3 = TypeVar("X3", bound=Exception)
 
 @overload
 def gather(
@@ -167,7 +169,13 @@ def traverse(items: Iterable[I], function: Callable[[I], Effect[T, E]], *, limit
     return Gather(tuple(items), function, Together.LIST, _limited(limit))
 
 
-def attempt(function: Callable[[], T], *, catching: tuple[type[X], ...]) -> Effect[T, X]:
+@overload
+def attempt(function: Callable[[], T], *, catching: tuple[type[X], type[X2]]) -> Effect[T, X | X2]: ...
+@overload
+def attempt(function: Callable[[], T], *, catching: tuple[type[X], type[X2], type[X3]]) -> Effect[T, X | X2 | X3]: ...
+@overload
+def attempt(function: Callable[[], T], *, catching: tuple[type[X], ...]) -> Effect[T, X]: ...
+def attempt(function: Callable[[], T], *, catching: tuple[type[Any], ...]) -> Effect[T, Any]:
     """Call the function in every run; exceptions of the classes in `catching` become failures.
 
     Any other exception is a defect, as it is everywhere.

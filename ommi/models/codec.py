@@ -58,15 +58,17 @@ class ModelCodec:
 
     def read(self, instance: Any, /) -> tuple[Any, ...]:
         """The canonical values of all fields, `DEFAULT` where the database assigns one; `EncodeError` otherwise."""
-        function = _reading(self.blueprint, self.fields)
-        self.__dict__["read"] = function
+        function = self.__dict__.get("read")
+        if function is None:  # else this method was taken from the instance before it was written
+            function = self.__dict__["read"] = _reading(self.blueprint, self.fields)
         row: tuple[Any, ...] = function(instance)
         return row
 
     def build(self, row: Row, /) -> Any:
         """A new instance from canonical values of all fields."""
-        function = _building(self.blueprint, self.fields, self.validate)
-        self.__dict__["build"] = function
+        function = self.__dict__.get("build")
+        if function is None:
+            function = self.__dict__["build"] = _building(self.blueprint, self.fields, self.validate)
         return function(row)
 
     def fill(self, instance: Any, values: Iterable[tuple[Field, Any]], /) -> None:

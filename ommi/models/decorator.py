@@ -53,8 +53,8 @@ def ommi_model(
     )
     # the frame that calls the decorator is where the class statement is, and its local names
     if cls is None:
-        return lambda decorated: _declare(decorated, options, names_at(sys._getframe(1)))  # noqa: SLF001
-    return _declare(cls, options, names_at(sys._getframe(1)))  # noqa: SLF001
+        return lambda decorated: _declare(decorated, options, names_at(sys._getframe(1)))
+    return _declare(cls, options, names_at(sys._getframe(1)))
 
 
 def _declare(cls: Any, options: Options, names: Names) -> Any:

@@ -7,8 +7,7 @@ that has a `__dict__` never comes through here.
 from __future__ import annotations
 
 import sys
-from types import MemberDescriptorType
-from typing import Any, Final, Protocol, final
+from typing import Any, Final, Protocol, cast, final
 
 from ommi.query.expressions import Column
 from ommi.schema import Field, Schema
@@ -19,7 +18,7 @@ _MISSING: Final = object()
 
 
 class Slot(Protocol):
-    """The descriptor that `__slots__` makes."""
+    """A descriptor that keeps the value of a field: what `__slots__` makes, or a property of the user's."""
 
     def __get__(self, instance: Any, owner: type[Any] | None = None, /) -> Any: ...
 
@@ -54,7 +53,7 @@ class PydanticColumnAttribute(ColumnAttribute):
 
     def __get__(self, instance: object, owner: type[Any]) -> object:
         if instance is None and owner is self.column.schema.model:
-            asking = sys._getframe(1).f_globals.get("__name__", "")  # noqa: SLF001
+            asking = sys._getframe(1).f_globals.get("__name__", "")
             if not asking.startswith("pydantic."):
                 return self.column
         return super().__get__(owner, owner)
@@ -67,12 +66,12 @@ class SlotColumn(Column[Any, Any]):
     attrs copies what class access returns into a subclass that declares the slot again, so it must still work there.
     """
 
-    __slots__ = ("_delete", "_get", "_set", "slot")
+    __slots__ = ("_get", "_set", "slot")
 
     def __init__(self, schema: Schema, field: Field, slot: Slot) -> None:
         super().__init__(schema, field)
         self.slot = slot
-        self._get, self._set, self._delete = slot.__get__, slot.__set__, slot.__delete__
+        self._get, self._set = slot.__get__, slot.__set__
 
     def __get__(self, instance: Any, owner: type[Any]) -> Any:
         if instance is not None:
@@ -88,7 +87,7 @@ class SlotColumn(Column[Any, Any]):
         self._set(instance, value)
 
     def __delete__(self, instance: Any) -> None:
-        self._delete(instance)
+        self.slot.__delete__(instance)
 
 
 def placed(cls: type[Any], name: str) -> object:
@@ -106,8 +105,8 @@ def install_column(schema: Schema, field: Field) -> Column[Any, Any]:
     """Make class access to a field give its column."""
     cls = schema.model
     found = _left(_found(cls, field.name))
-    if isinstance(found, MemberDescriptorType):
-        slot_column = SlotColumn(schema, field, found)
+    if hasattr(type(found), "__set__"):
+        slot_column = SlotColumn(schema, field, cast("Slot", found))
         type.__setattr__(cls, field.name, slot_column)
         type.__setattr__(cls, _alias(field.name), found)
         return slot_column

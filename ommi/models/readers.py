@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from keyword import iskeyword
 from typing import Annotated, Any
 
+from ommi.models.annotations import spelled
 from ommi.models.blueprint import Attribute, Blueprint, Making, own_annotations
 
 __all__ = ["blueprint_of", "is_structured"]
@@ -45,7 +46,8 @@ def _refuse_what_is_half_done(blueprint: Blueprint) -> None:
             )
     marks = {"dataclasses": "__dataclass_fields__", "attrs": "__attrs_attrs__"}
     mark = marks.get(blueprint.library)
-    if mark is not None and mark not in cls.__dict__ and (own := list(own_annotations(cls))):
+    own = [name for name, annotation in own_annotations(cls).items() if "ClassVar" not in spelled(annotation)]
+    if own and mark is not None and mark not in cls.__dict__:
         raise TypeError(
             f"{cls.__name__} declares {', '.join(own)} but is not itself decorated by {blueprint.library}, so "
             f"they are no fields: put @dataclass (or @define) on {cls.__name__}, under @ommi_model"
@@ -78,7 +80,7 @@ def _is_dataclass(cls: type[Any]) -> bool:
 
 
 def _read_dataclass(cls: type[Any]) -> Blueprint:
-    of_pydantic = "__is_pydantic_dataclass__" in cls.__dict__
+    of_pydantic = "__pydantic_validator__" in cls.__dict__
     pydantic_fields: Mapping[str, Any] = getattr(cls, "__pydantic_fields__", {}) if of_pydantic else {}
     attributes = tuple(
         Attribute(

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Generic, Literal as OneOf, NoReturn, TypeAlias, cast, final, overload
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeAlias, cast, final, overload
+from typing import Literal as OneOf
 
 from typing_extensions import TypeVar
 
@@ -24,6 +25,47 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from ommi.query.statements import Select
+
+__all__ = [
+    "FLOAT",
+    "INT",
+    "NEGATED",
+    "STR",
+    "And",
+    "Arithmetic",
+    "ArithmeticOperator",
+    "Column",
+    "Comparison",
+    "ComparisonOperator",
+    "Condition",
+    "Element",
+    "Expression",
+    "ExpressionNode",
+    "Function",
+    "FunctionName",
+    "InQuery",
+    "IsNull",
+    "Literal",
+    "Membership",
+    "Not",
+    "Or",
+    "Order",
+    "Predicate",
+    "PredicateNode",
+    "Subquery",
+    "TextMatch",
+    "TextOperator",
+    "all_of",
+    "any_of",
+    "col",
+    "literal",
+    "node",
+    "not_",
+    "nullable",
+    "operand",
+    "predicate",
+    "type_of",
+]
 
 M_co = TypeVar("M_co", covariant=True, default=Any)
 V = TypeVar("V", default=Any)
@@ -39,6 +81,9 @@ NEGATED: dict[ComparisonOperator, ComparisonOperator] = {
     "==": "!=", "!=": "==", "<": ">=", "<=": ">", ">": "<=", ">=": "<",
 }  # fmt: skip
 """The operator that holds exactly where the other does not, among values that are there."""
+
+MYPY = False
+"""True to mypy only, which reports a condition used as a bool (`truthy-bool`) where it sees no `__bool__`."""
 
 _TRUTH = (
     "a condition has no truth value before it runs: write & | ~ in place of and, or, not "
@@ -68,8 +113,10 @@ class Predicate(Generic[M_co]):
         node = predicate(self)
         return node.part if isinstance(node, Not) else Not(node)
 
-    def __bool__(self) -> NoReturn:
-        raise TypeError(_TRUTH)
+    if not MYPY:
+
+        def __bool__(self) -> NoReturn:
+            raise TypeError(_TRUTH)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Predicate):
@@ -89,6 +136,13 @@ class Predicate(Generic[M_co]):
         return predicate_text(predicate(self))
 
 
+@final
+class Mismatch:
+    """What a column compared with a value of another type is, to the type checker: no condition."""
+
+    __slots__ = ()
+
+
 class Expression(Generic[M_co, V]):
     """A value computed from a row of `M`: a column, or what is built from columns with operators.
 
@@ -99,10 +153,26 @@ class Expression(Generic[M_co, V]):
     __slots__ = ()
 
     # -- comparison
-    def __eq__(self, other: V | Expression[Any, V]) -> Predicate[M_co]:  # type: ignore[override]
+    @overload  # type: ignore[override]
+    def __eq__(self: Expression[Any, T | None], other: T | OrMissing[T] | None) -> Predicate[M_co]: ...
+    @overload
+    def __eq__(self, other: V | OrMissing[V]) -> Predicate[M_co]: ...
+    @overload
+    def __eq__(self: Number, other: Number) -> Predicate[M_co]: ...  # type: ignore[overload-overlap]
+    @overload
+    def __eq__(self, other: object) -> Mismatch: ...
+    def __eq__(self, other: object) -> Predicate[M_co] | Mismatch:
         return _compare("==", self, other)
 
-    def __ne__(self, other: V | Expression[Any, V]) -> Predicate[M_co]:  # type: ignore[override]
+    @overload  # type: ignore[override]
+    def __ne__(self: Expression[Any, T | None], other: T | OrMissing[T] | None) -> Predicate[M_co]: ...
+    @overload
+    def __ne__(self, other: V | OrMissing[V]) -> Predicate[M_co]: ...
+    @overload
+    def __ne__(self: Number, other: Number) -> Predicate[M_co]: ...  # type: ignore[overload-overlap]
+    @overload
+    def __ne__(self, other: object) -> Mismatch: ...
+    def __ne__(self, other: object) -> Predicate[M_co] | Mismatch:
         return _compare("!=", self, other)
 
     def __hash__(self) -> int:
@@ -111,54 +181,80 @@ class Expression(Generic[M_co, V]):
         return hash(outline(self, []))
 
     @overload
-    def __lt__(self: Expression[Any, T | None], other: T | Expression[Any, T] | Expression[Any, T | None]) -> Predicate[M_co]: ...
+    def __lt__(self: Expression[Any, T | None], other: T | OrMissing[T]) -> Predicate[M_co]: ...
     @overload
-    def __lt__(self, other: V | Expression[Any, V] | Expression[Any, V | None]) -> Predicate[M_co]: ...
+    def __lt__(self, other: V | OrMissing[V]) -> Predicate[M_co]: ...
+    @overload
+    def __lt__(self: Number, other: Number) -> Predicate[M_co]: ...
     def __lt__(self, other: object) -> Predicate[M_co]:
         return _compare("<", self, other)
 
     @overload
-    def __le__(self: Expression[Any, T | None], other: T | Expression[Any, T] | Expression[Any, T | None]) -> Predicate[M_co]: ...
+    def __le__(self: Expression[Any, T | None], other: T | OrMissing[T]) -> Predicate[M_co]: ...
     @overload
-    def __le__(self, other: V | Expression[Any, V] | Expression[Any, V | None]) -> Predicate[M_co]: ...
+    def __le__(self, other: V | OrMissing[V]) -> Predicate[M_co]: ...
+    @overload
+    def __le__(self: Number, other: Number) -> Predicate[M_co]: ...
     def __le__(self, other: object) -> Predicate[M_co]:
         return _compare("<=", self, other)
 
     @overload
-    def __gt__(self: Expression[Any, T | None], other: T | Expression[Any, T] | Expression[Any, T | None]) -> Predicate[M_co]: ...
+    def __gt__(self: Expression[Any, T | None], other: T | OrMissing[T]) -> Predicate[M_co]: ...
     @overload
-    def __gt__(self, other: V | Expression[Any, V] | Expression[Any, V | None]) -> Predicate[M_co]: ...
+    def __gt__(self, other: V | OrMissing[V]) -> Predicate[M_co]: ...
+    @overload
+    def __gt__(self: Number, other: Number) -> Predicate[M_co]: ...
     def __gt__(self, other: object) -> Predicate[M_co]:
         return _compare(">", self, other)
 
     @overload
-    def __ge__(self: Expression[Any, T | None], other: T | Expression[Any, T] | Expression[Any, T | None]) -> Predicate[M_co]: ...
+    def __ge__(self: Expression[Any, T | None], other: T | OrMissing[T]) -> Predicate[M_co]: ...
     @overload
-    def __ge__(self, other: V | Expression[Any, V] | Expression[Any, V | None]) -> Predicate[M_co]: ...
+    def __ge__(self, other: V | OrMissing[V]) -> Predicate[M_co]: ...
+    @overload
+    def __ge__(self: Number, other: Number) -> Predicate[M_co]: ...
     def __ge__(self, other: object) -> Predicate[M_co]:
         return _compare(">=", self, other)
 
     @overload
-    def between(self: Expression[Any, T | None], low: T, high: T) -> Predicate[M_co]: ...
+    def between(self: Expression[Any, T | None], low: T | OrMissing[T], high: T | OrMissing[T]) -> Predicate[M_co]: ...
     @overload
-    def between(self, low: V | Expression[Any, V], high: V | Expression[Any, V]) -> Predicate[M_co]: ...
+    def between(self, low: V | OrMissing[V], high: V | OrMissing[V]) -> Predicate[M_co]: ...
     def between(self, low: object, high: object) -> Predicate[M_co]:
         """At least `low` and at most `high`."""
         return And((_compare(">=", self, low, "between"), _compare("<=", self, high, "between")))
 
     # -- membership
-    def in_(self, values: Collection[V] | Subquery[tuple[V]] | Subquery[tuple[V | None]]) -> Predicate[M_co]:
+    @overload
+    def in_(self, values: Collection[V], /) -> Predicate[M_co]: ...
+    @overload
+    def in_(self, query: Subquery[tuple[V]], /) -> Predicate[M_co]: ...
+    @overload
+    def in_(self, query: Subquery[tuple[V | None]], /) -> Predicate[M_co]: ...
+    @overload
+    def in_(self: Expression[Any, T | None], query: Subquery[tuple[T]], /) -> Predicate[M_co]: ...
+    def in_(self, values: object, /) -> Predicate[M_co]:
         """One of the values, or of the values a query selects; `None` among them matches a missing value."""
         return _membership(self, values)
 
-    def not_in(self, values: Collection[V] | Subquery[tuple[V]] | Subquery[tuple[V | None]]) -> Predicate[M_co]:
+    @overload
+    def not_in(self, values: Collection[V], /) -> Predicate[M_co]: ...
+    @overload
+    def not_in(self, query: Subquery[tuple[V]], /) -> Predicate[M_co]: ...
+    @overload
+    def not_in(self, query: Subquery[tuple[V | None]], /) -> Predicate[M_co]: ...
+    @overload
+    def not_in(self: Expression[Any, T | None], query: Subquery[tuple[T]], /) -> Predicate[M_co]: ...
+    def not_in(self, values: object, /) -> Predicate[M_co]:
         """None of the values: exactly the complement of `in_`."""
         return Not(_membership(self, values))
 
     @overload
-    def contains(self: Expression[Any, str] | Expression[Any, str | None], part: str | Expression[Any, str]) -> Predicate[M_co]: ...
+    def contains(self: Text, part: str | Text) -> Predicate[M_co]: ...
     @overload
-    def contains(self: Expression[Any, list[T]] | Expression[Any, list[T] | None], part: T) -> Predicate[M_co]: ...
+    def contains(self: Expression[Any, list[T]], part: T) -> Predicate[M_co]: ...
+    @overload
+    def contains(self: Expression[Any, list[T] | None], part: T) -> Predicate[M_co]: ...
     def contains(self, part: object) -> Predicate[M_co]:
         """A text field: `part` is in it, case-sensitive and literal. A list field: `part` is an element."""
         if type_of(self).element is not None:
@@ -166,48 +262,50 @@ class Expression(Generic[M_co, V]):
         return _text("contains", self, part)
 
     @overload
-    def not_contains(self: Expression[Any, str] | Expression[Any, str | None], part: str | Expression[Any, str]) -> Predicate[M_co]: ...
+    def not_contains(self: Text, part: str | Text) -> Predicate[M_co]: ...
     @overload
-    def not_contains(self: Expression[Any, list[T]] | Expression[Any, list[T] | None], part: T) -> Predicate[M_co]: ...
+    def not_contains(self: Expression[Any, list[T]], part: T) -> Predicate[M_co]: ...
+    @overload
+    def not_contains(self: Expression[Any, list[T] | None], part: T) -> Predicate[M_co]: ...
     def not_contains(self, part: Any) -> Predicate[M_co]:
         """Exactly the complement of `contains`: true where the field is missing."""
         return Not(predicate(cast("Expression[M_co, str]", self).contains(part)))
 
     # -- text
-    def starts_with(self: Expression[Any, str] | Expression[Any, str | None], prefix: str | Expression[Any, str]) -> Predicate[M_co]:
+    def starts_with(self: Text, prefix: str | Text) -> Predicate[M_co]:
         """The text begins with `prefix`, case-sensitive and literal."""
         return _text("starts_with", self, prefix)
 
-    def ends_with(self: Expression[Any, str] | Expression[Any, str | None], suffix: str | Expression[Any, str]) -> Predicate[M_co]:
+    def ends_with(self: Text, suffix: str | Text) -> Predicate[M_co]:
         """The text ends with `suffix`, case-sensitive and literal."""
         return _text("ends_with", self, suffix)
 
     startswith = starts_with
     endswith = ends_with
 
-    def like(self: Expression[Any, str] | Expression[Any, str | None], pattern: str) -> Predicate[M_co]:
+    def like(self: Text, pattern: str) -> Predicate[M_co]:
         """The whole text fits the pattern: `%` any characters, `_` one character; case-sensitive, no escape."""
         return _text("like", self, pattern)
 
-    def ilike(self: Expression[Any, str] | Expression[Any, str | None], text: str) -> Predicate[M_co]:
+    def ilike(self: Text, text: str) -> Predicate[M_co]:
         """The whole text equals `text` without regard to case (simple Unicode folding); no wildcards."""
         return _text("ilike", self, text)
 
-    def regex(self: Expression[Any, str] | Expression[Any, str | None], pattern: str) -> Predicate[M_co]:
+    def regex(self: Text, pattern: str) -> Predicate[M_co]:
         """The pattern is found in the text. Only the part of the language that all databases share is taken."""
         if not isinstance(pattern, str):
             raise TypeError(f"{self!r}.regex takes a str pattern, not {pattern!r}")
         return _text("regex", self, checked_regex(pattern))
 
-    def lower(self: Expression[Any, str] | Expression[Any, str | None]) -> Expression[M_co, V]:
+    def lower(self: Text) -> Expression[M_co, V]:
         """The text with A-Z as a-z."""
         return Function("lower", (_texts(self, "lower"),))
 
-    def upper(self: Expression[Any, str] | Expression[Any, str | None]) -> Expression[M_co, V]:
+    def upper(self: Text) -> Expression[M_co, V]:
         """The text with a-z as A-Z."""
         return Function("upper", (_texts(self, "upper"),))
 
-    def length(self: Expression[Any, str] | Expression[Any, str | None]) -> Expression[M_co, int]:
+    def length(self: Text) -> Expression[M_co, int]:
         """The number of characters (code points) of the text."""
         return Function("length", (_texts(self, "length"),))
 
@@ -220,49 +318,98 @@ class Expression(Generic[M_co, V]):
         """The value is there."""
         return Not(IsNull(node(self)))
 
-    def coalesce(self: Expression[Any, T | None], other: T | Expression[Any, T]) -> Expression[M_co, T]:
+    @overload
+    def coalesce(self: Expression[Any, T | None], other: T | Expression[Any, T]) -> Expression[M_co, T]: ...
+    @overload
+    def coalesce(self: Expression[Any, T | None], other: Expression[Any, T | None]) -> Expression[M_co, T | None]: ...
+    def coalesce(self, other: object) -> Expression[M_co, Any]:
         """The value, or `other` where it is missing."""
         found = operand(other, self)
         if type_of(self).kind is Kind.INT and type_of(found).kind is Kind.FLOAT:
             raise TypeError(f"{self!r} holds int and {found!r} holds float: ask the float column, or give an int")
         return Function("coalesce", (node(self), found))
 
-    # -- arithmetic
-    def __add__(self, other: V | Expression[Any, V]) -> Expression[M_co, V]:
+    # -- arithmetic: int with float is float, and where a side can be missing, so can the result
+    @overload
+    def __add__(  # type: ignore[overload-overlap]
+        self: Expression[Any, int], other: int | Expression[Any, int]
+    ) -> Expression[M_co, int]: ...
+    @overload
+    def __add__(  # type: ignore[overload-overlap]
+        self: Present, other: float | Present
+    ) -> Expression[M_co, float]: ...
+    @overload
+    def __add__(  # type: ignore[overload-overlap]
+        self: OrMissing[int], other: int | OrMissing[int]
+    ) -> Expression[M_co, int | None]: ...
+    @overload
+    def __add__(self: Number, other: float | Number) -> Expression[M_co, float | None]: ...
+    @overload
+    def __add__(self: Exact, other: Decimal | Exact) -> Expression[M_co, Decimal]: ...
+    @overload
+    def __add__(self: OrMissing[Decimal], other: Decimal | OrMissing[Decimal]) -> Expression[M_co, Decimal | None]: ...
+    def __add__(self, other: object) -> Expression[M_co, Any]:
         return _arithmetic("+", self, other)
 
-    def __radd__(self, other: V) -> Expression[M_co, V]:
+    @overload
+    def __radd__(self: Expression[Any, int], other: int) -> Expression[M_co, int]: ...
+    @overload
+    def __radd__(self: Present, other: float) -> Expression[M_co, float]: ...
+    @overload
+    def __radd__(self: OrMissing[int], other: int) -> Expression[M_co, int | None]: ...
+    @overload
+    def __radd__(self: Number, other: float) -> Expression[M_co, float | None]: ...
+    @overload
+    def __radd__(self: Exact, other: Decimal) -> Expression[M_co, Decimal]: ...
+    @overload
+    def __radd__(self: OrMissing[Decimal], other: Decimal) -> Expression[M_co, Decimal | None]: ...
+    def __radd__(self, other: object) -> Expression[M_co, Any]:
         return _arithmetic("+", other, self)
 
-    def __sub__(self, other: V | Expression[Any, V]) -> Expression[M_co, V]:
-        return _arithmetic("-", self, other)
+    if TYPE_CHECKING:
+        __sub__ = __mul__ = __mod__ = __add__
+        __rsub__ = __rmul__ = __rmod__ = __radd__
+    else:
 
-    def __rsub__(self, other: V) -> Expression[M_co, V]:
-        return _arithmetic("-", other, self)
+        def __sub__(self, other):
+            return _arithmetic("-", self, other)
 
-    def __mul__(self, other: V | Expression[Any, V]) -> Expression[M_co, V]:
-        return _arithmetic("*", self, other)
+        def __rsub__(self, other):
+            return _arithmetic("-", other, self)
 
-    def __rmul__(self, other: V) -> Expression[M_co, V]:
-        return _arithmetic("*", other, self)
+        def __mul__(self, other):
+            return _arithmetic("*", self, other)
+
+        def __rmul__(self, other):
+            return _arithmetic("*", other, self)
+
+        def __mod__(self, other):
+            return _arithmetic("%", self, other)
+
+        def __rmod__(self, other):
+            return _arithmetic("%", other, self)
 
     @overload
-    def __truediv__(  # type: ignore[overload-overlap]  # Decimal / Decimal stays exact, the rest is float
-        self: Expression[Any, Decimal], other: Decimal | Expression[Any, Decimal]
-    ) -> Expression[M_co, Decimal]: ...
+    def __truediv__(self: Present, other: float | Present) -> Expression[M_co, float]: ...
     @overload
-    def __truediv__(self, other: V | Expression[Any, V]) -> Expression[M_co, float]: ...
-    def __truediv__(self, other: Any) -> Any:
+    def __truediv__(self: Number, other: float | Number) -> Expression[M_co, float | None]: ...
+    @overload
+    def __truediv__(self: Exact, other: Decimal | Exact) -> Expression[M_co, Decimal]: ...
+    @overload
+    def __truediv__(self: OrMissing[Decimal], other: Decimal | OrMissing[Decimal]) -> Expression[M_co, Decimal | None]: ...
+    def __truediv__(self, other: object) -> Expression[M_co, Any]:
         return _arithmetic("/", self, other)
 
-    def __rtruediv__(self, other: V) -> Expression[M_co, float]:
+    @overload
+    def __rtruediv__(self: Present, other: float) -> Expression[M_co, float]: ...
+    @overload
+    def __rtruediv__(self: Number, other: float) -> Expression[M_co, float | None]: ...
+    @overload
+    def __rtruediv__(self: Exact, other: Decimal) -> Expression[M_co, Decimal]: ...
+    @overload
+    def __rtruediv__(self: OrMissing[Decimal], other: Decimal) -> Expression[M_co, Decimal | None]: ...
+    def __rtruediv__(self, other: object) -> Expression[M_co, Any]:
         return _arithmetic("/", other, self)
-
-    def __mod__(self, other: V | Expression[Any, V]) -> Expression[M_co, V]:
-        return _arithmetic("%", self, other)
-
-    def __rmod__(self, other: V) -> Expression[M_co, V]:
-        return _arithmetic("%", other, self)
 
     # -- order
     @property
@@ -276,8 +423,10 @@ class Expression(Generic[M_co, V]):
         return Order(_ordered(self, "desc"), descending=True)
 
     # -- what would silently do something else
-    def __bool__(self) -> NoReturn:
-        raise TypeError(f"{self!r} is a column, not a value: compare it (== None, == True, > 0, …); {_TRUTH}")
+    if not MYPY:
+
+        def __bool__(self) -> NoReturn:
+            raise TypeError(f"{self!r} is a column, not a value: compare it (== None, == True, > 0, …); {_TRUTH}")
 
     if not TYPE_CHECKING:  # to a checker they stay errors by themselves
 
@@ -302,6 +451,13 @@ class Expression(Generic[M_co, V]):
         from ommi.query.text import expression_text
 
         return expression_text(node(self))
+
+
+OrMissing: TypeAlias = Expression[Any, T] | Expression[Any, T | None]
+Text: TypeAlias = Expression[Any, str] | Expression[Any, str | None]
+Present: TypeAlias = Expression[Any, int] | Expression[Any, float]
+Exact: TypeAlias = "Expression[Any, Decimal]"
+Number: TypeAlias = Present | Expression[Any, int | None] | Expression[Any, float | None]
 
 
 class Column(Expression[M_co, V]):
@@ -515,7 +671,7 @@ def not_(condition: Predicate[T] | bool) -> Predicate[T]:
 @overload
 def col(column: Expression[T, V]) -> Expression[T, V]: ...
 @overload
-def col(column: V) -> Expression[Any, V]: ...
+def col(column: V) -> Expression[object, V]: ...
 def col(column: Any) -> Any:
     """The column itself, typed as one: `col(u.age).in_([1, 2])` where the checker takes `u.age` for an `int`."""
     if not isinstance(column, Expression):
@@ -552,6 +708,8 @@ def _flat(kind: type[And | Or], condition: Predicate[Any]) -> tuple[PredicateNod
 
 def type_of(expression: Expression[Any, Any]) -> FieldType:
     """The type of an expression's values."""
+    if isinstance(expression, Column):  # by far the most frequent
+        return expression.field.type
     match node(expression):
         case Column() as column:
             return column.field.type
@@ -584,7 +742,8 @@ def nullable(expression: Expression[Any, Any]) -> bool:
 
 def literal(value: object, type: FieldType, place: object) -> Literal:
     """A value as a literal of a type; `TypeError` if its class is not one the type takes."""
-    if type.accepts and (not isinstance(value, type.accepts) or _only_by_inheritance(value, type.accepts)):
+    accepts = type.accepts
+    if accepts and value.__class__ not in accepts and (not isinstance(value, accepts) or _only_by_inheritance(value, accepts)):
         raise TypeError(f"{place!r} holds {type.name}: it cannot be compared or combined with {value!r}")
     try:
         return Literal(type.dump(value), type)

@@ -4,11 +4,32 @@ from __future__ import annotations
 
 from ommi.testing.conformance.arithmetic import Arithmetic
 from ommi.testing.conformance.comparisons import Comparisons
+from ommi.testing.conformance.constraints import Constraints
 from ommi.testing.conformance.ordering import Ordering
+from ommi.testing.conformance.references import References
+from ommi.testing.conformance.resources import Resources
+from ommi.testing.conformance.tables import Tables
 from ommi.testing.conformance.texts import Texts
+from ommi.testing.conformance.together import Together
+from ommi.testing.conformance.transactions import Transactions
+from ommi.testing.conformance.values import Values
+from ommi.testing.conformance.writing import Writing
 
 __all__ = ["DriverSuite"]
 
 
-class DriverSuite(Comparisons, Texts, Ordering, Arithmetic):
+class DriverSuite(
+    Comparisons,
+    Texts,
+    Ordering,
+    Arithmetic,
+    Values,
+    Writing,
+    Constraints,
+    References,
+    Tables,
+    Transactions,
+    Together,
+    Resources,
+):
     """Subclass it with a name that begins with `Test`, and say what database to use."""

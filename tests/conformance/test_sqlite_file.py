@@ -16,4 +16,4 @@ class TestSQLiteFile(DriverSuite):
         self.path = tmp_path / "suite.db"
 
     def database(self) -> AbstractAsyncContextManager[Ommi]:
-        return Ommi(SQLiteDriver(self.path))
+        return Ommi(SQLiteDriver(self.path, synchronous="NORMAL"))

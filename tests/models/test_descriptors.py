@@ -168,7 +168,7 @@ def test_a_required_field_stays_required(cls: Any) -> None:
 
 
 @every
-@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda made: pickle.loads(pickle.dumps(made))])  # noqa: S301
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda made: pickle.loads(pickle.dumps(made))])
 def test_copying_and_pickling_stay(cls: Any, copied: Any) -> None:
     made = cls(name="Bob", age=4)
     assert copied(made) == made
@@ -344,7 +344,7 @@ def test_a_pydantic_model_with_a_forward_reference_can_be_rebuilt() -> None:
     @model
     class Node(pydantic.BaseModel):
         name: Annotated[str, Key]
-        next: Optional["Node"] = None  # noqa: UP045
+        next: Optional["Node"] = None
 
     assert Node.model_rebuild() is not False
     made = Node(name="x", next=Node(name="y"))
@@ -379,6 +379,23 @@ def test_a_model_may_be_decorated_again() -> None:
     assert Twice("x").age == 3
     assert isinstance(Twice.age, Column)
     assert schema_of(Twice) in second.schemas
+
+
+def test_a_property_behind_a_field_stays() -> None:
+    @dataclass
+    class Account:
+        name: str
+        id: Annotated[int, Key] = auto()
+
+    def put(account: Any, value: str) -> None:
+        account.__dict__["_name"] = value.strip()
+
+    Account.name = property(lambda account: account.__dict__["_name"], put)  # type: ignore[assignment]
+    model(Account)
+    assert Account(" Ada ").name == "Ada"
+    assert isinstance(Account.name, Column)
+    codec = schema_of(Account).codec
+    assert codec.build(codec.read(Account(" Ada ", 1))) == Account("Ada", 1)
 
 
 def test_a_column_held_by_another_class_is_just_held() -> None:

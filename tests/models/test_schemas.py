@@ -11,6 +11,7 @@ import attrs
 import msgspec
 import pydantic
 import pytest
+from typing_extensions import TypeAliasType
 
 from ommi.models import (
     Check,
@@ -129,7 +130,7 @@ def test_optional_is_nullable() -> None:
         (Annotated[datetime, Naive] | None, Kind.NAIVE_DATETIME),
         (Literal["a", "b"], Kind.STR),
         (Literal[1, 2], Kind.INT),
-        (Literal["a", None], Kind.STR),
+        (Literal["a", None], Kind.STR),  # noqa: PYI061
         (list[int], Kind.JSON),
         (list, Kind.JSON),
         (dict, Kind.JSON),
@@ -141,8 +142,7 @@ def test_an_annotation_has_its_kind(annotation: Any, kind: Kind) -> None:
 
 
 def test_an_alias_is_what_it_stands_for() -> None:
-    typing_extensions = pytest.importorskip("typing_extensions")
-    alias = typing_extensions.TypeAliasType("alias", Annotated[str, Unique] | None)
+    alias = TypeAliasType("alias", Annotated[str, Unique] | None)
     found = with_field(alias)
     assert found.by_name["x"].nullable
     assert found.indexes[0].unique
@@ -183,7 +183,7 @@ T = TypeVar("T")
         (object, r"User\.x: object cannot be stored"),
         (complex, r"User\.x: complex cannot be stored"),
         ("Unknown", r"User\.x: the annotation Unknown cannot be evaluated.*Import or define it"),
-        (list["Unknown"], r"User\.x: the annotation .*cannot be evaluated"),
+        (list["Unknown"], r"User\.x: the annotation .*cannot be evaluated"),  # noqa: F821
         (Annotated[int, MaxLength(3)], r"User\.x holds int: MaxLength is said of a text"),
         (Annotated[int, Naive], r"User\.x: Naive is said of a datetime"),
         (Annotated[str, MaxLength], r"User\.x: MaxLength needs its value"),
@@ -224,6 +224,17 @@ def test_a_subclass_that_forgot_its_decorator_is_refused() -> None:
 
     with pytest.raises(TypeError, match="User declares name but is not itself decorated"):
         schema(User)
+
+
+def test_a_subclass_that_adds_only_class_variables_needs_no_decorator_of_its_library() -> None:
+    @dataclass
+    class Parent:
+        id: Annotated[int, Key] = auto()
+
+    class User(Parent):
+        limit: ClassVar[int] = 3
+
+    assert schema(User).table == "user"
 
 
 def test_a_class_without_fields_is_refused() -> None:
@@ -349,7 +360,9 @@ def test_an_index_over_the_key_is_none() -> None:
 
 def test_a_long_index_name_is_cut_to_what_databases_take_and_stays_unique() -> None:
     names = ["x" * 60, "x" * 59 + "y"]
-    found = schema(dataclass(type("User", (), {"__annotations__": {"id": int, **dict.fromkeys(names, int)}})), indexes=names)
+    found = schema(
+        dataclass(type("User", (), {"__annotations__": {"id": int, **dict.fromkeys(names, int)}})), indexes=names
+    )
     assert all(len(index.name) <= 63 for index in found.indexes)
     assert len({index.name for index in found.indexes}) == 2
 
@@ -470,7 +483,9 @@ def test_every_library_passes_facts_on_to_subclasses(base: str) -> None:
     parent: Any
     child: Any
     if base == "attrs":
-        parent = attrs.define(type("Parent", (), {"__annotations__": {"id": Annotated[int, Key], "x": Annotated[str, Unique]}}))
+        parent = attrs.define(
+            type("Parent", (), {"__annotations__": {"id": Annotated[int, Key], "x": Annotated[str, Unique]}})
+        )
         child = attrs.define(type("Child", (parent,), {"__annotations__": {"y": int}}))
     elif base == "pydantic":
 

@@ -43,10 +43,6 @@ class MemoryStore:
     def execute(self, request: Request) -> Any:
         """Run one statement by itself and commit it."""
         statement = request.statement
-        if isinstance(statement, Select) and statement.lock is not None:
-            raise QueryRejected(
-                "for_update outside of a transaction would lock nothing: wrap the program in .transactional()"
-            )
         if not is_write(statement):
             return _run(request, self.committed(), None)
         journal = self._start_writing()

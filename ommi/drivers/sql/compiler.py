@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, NamedTuple, TypeAlias, assert_never, final
 
@@ -15,7 +15,7 @@ from ommi.query.expressions import ExpressionNode, Literal
 from ommi.query.outline import outline
 from ommi.query.statements import Count, Delete, Exists, OnConflict, Select, Update
 from ommi.schema import Field, Row, Schema
-from ommi.values import DEFAULT, MAX_INT, Kind
+from ommi.values import DEFAULT, Kind
 
 __all__ = ["Compilable", "Compiler", "InsertPlan", "Prepared"]
 
@@ -151,13 +151,10 @@ class Compiler:
         encode = encoder(places(fragment), len(values))
         return Prepared(self._render(fragment), values if encode is None else encode(values))
 
-    def learn(self, schemas: Iterable[Schema]) -> None:
-        """Remember the schemas, and those that they refer to."""
+    def learn(self, *schemas: Schema) -> None:
+        """Remember the schemas, to name their models in errors."""
         for schema in schemas:
-            if self.known.get(schema.table) is schema:
-                continue
             self.known[schema.table] = schema
-            self.learn(reference.target()[0] for reference in schema.references if reference.enforced)
 
     def _render(self, fragment: Fragment) -> str:
         placeholder = self.dialect.placeholder
@@ -181,7 +178,7 @@ class Compiler:
             case _:
                 assert_never(statement)
         assert translation.taken == width, "the literals were not met in the order of outline()"
-        self.learn([statement.query.schema if isinstance(statement, (Count, Exists)) else statement.schema])
+        self.learn(statement.query.schema if isinstance(statement, (Count, Exists)) else statement.schema)
         page = _page(statement)
         return _Shape(self._render(sql), encoder(places(sql), width + len(page)), bool(page))
 
@@ -233,7 +230,7 @@ class Compiler:
             sql += (_conflict(on_conflict, table, quote),)
         if returning:
             sql += (" RETURNING " + ", ".join(quote(f.column) for f in returning),)
-        self.learn([schema])
+        self.learn(schema)
         encode = encoder(taken, len(schema.fields), optional=True)
         return InsertPlan(self._render(sql), _unchanged if encode is None else encode)
 
@@ -259,7 +256,7 @@ def _page(statement: Compilable) -> list[int]:
             pass
         case _:
             return []
-    return [min(number, MAX_INT) for number in (query.limit, query.offset) if number is not None]
+    return [number for number in (query.limit, query.offset) if number is not None]
 
 
 def _limits(translation: Translation, query: Select) -> tuple[Fragment | None, Fragment | None]:

@@ -11,7 +11,7 @@ from ommi.query.expressions import Literal, PredicateNode
 from ommi.query.outline import outline
 from ommi.schema import CheckRule, Field, Index, OnDelete, Reference, Schema
 
-__all__ = ["create_table", "drop_table"]
+__all__ = ["create_index", "create_table", "drop_table"]
 
 _ON_DELETE = {OnDelete.RESTRICT: "", OnDelete.CASCADE: " ON DELETE CASCADE", OnDelete.SET_NULL: " ON DELETE SET NULL"}
 """RESTRICT is left to the default, NO ACTION: that one looks when the statement is over, so that a statement may
@@ -32,7 +32,7 @@ def create_table(schema: Schema, dialect: Dialect) -> list[str]:
     inside = ",\n  ".join(parts)
     table = f"CREATE TABLE IF NOT EXISTS {quote(schema.table)} (\n  {inside}\n){dialect.table_options}"
     # of several that are violated, SQLite reports the unique index that was made last
-    return [table, *(_index(index, schema, dialect) for index in reversed(schema.indexes))]
+    return [table, *(create_index(index, schema, dialect) for index in reversed(schema.indexes))]
 
 
 def drop_table(schema: Schema, dialect: Dialect) -> str:
@@ -97,7 +97,8 @@ def _reference(reference: Reference, dialect: Dialect) -> str:
     )
 
 
-def _index(index: Index, schema: Schema, dialect: Dialect) -> str:
+def create_index(index: Index, schema: Schema, dialect: Dialect) -> str:
+    """The statement that creates an index, if it is missing."""
     quote = dialect.schema.quote
     nulls = ["" if dialect.nulls_smallest or not field.nullable else " NULLS FIRST" for field in index.fields]
     columns = ", ".join(quote(field.column) + null for field, null in zip(index.fields, nulls, strict=True))

@@ -61,9 +61,7 @@ class Vocabulary:
     functions: Mapping[FunctionName, str]
     texts: Mapping[TextOperator, TextForm]
     as_float: str
-    """An int as a float, rounded where it has more digits."""
-    as_exact_float: str
-    """An int as a float; an error where it would lose digits."""
+    """An int as a float."""
     order_keys: Mapping[Kind, OrderKey] = field(default_factory=dict)
     """For the kinds whose stored form does not order as the values do."""
     elements: Mapping[Kind, ValueForm] = field(default_factory=dict)

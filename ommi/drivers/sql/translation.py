@@ -109,16 +109,13 @@ class Translation:
     def assigned(self, field: Field, value: ExpressionNode, scope: Scope) -> Fragment:
         """What a field is set to; `QueryRejected` if it is of another kind."""
         found, wanted = type_of(value), field.type
-        sql = self.expression(value, scope)
-        if found.kind is wanted.kind:
-            return sql
-        if (found.kind, wanted.kind) == (Kind.INT, Kind.FLOAT):
-            return fill(self.words.as_exact_float, sql)
-        place = f"{scope.schema.name}.{field.name}"
-        raise QueryRejected(
-            f"{place} holds {wanted.name} and cannot be set to {value!r}, which is {found.name}",
-            model=scope.schema.model,
-        )
+        if found.kind is not wanted.kind:
+            place = f"{scope.schema.name}.{field.name}"
+            raise QueryRejected(
+                f"{place} holds {wanted.name} and cannot be set to {value!r}, which is {found.name}",
+                model=scope.schema.model,
+            )
+        return self.expression(value, scope)
 
     def _function(self, found: Function, scope: Scope) -> Fragment:
         template = self.words.functions.get(found.name)

@@ -45,7 +45,7 @@ class AioSQLiteDriver(PooledDriver):
             raise UnsupportedOperation(
                 "an aiosqlite connection works under asyncio only", hint="under trio, use SQLiteDriver(path)"
             )
-        if not all(hasattr(self._connection, name) for name in ("_execute", "_conn")):
+        if not all(hasattr(type(self._connection), name) for name in ("_execute", "_conn")):
             raise UnsupportedOperation(
                 f"{type(self._connection).__name__} is not the aiosqlite.Connection that this driver knows",
                 hint="hand in an open connection of aiosqlite 0.20 or later",

@@ -79,10 +79,7 @@ def _dump_timedelta(value: timedelta) -> int:
 
 
 def _load_timedelta(value: int) -> timedelta:
-    try:
-        return timedelta(microseconds=value)
-    except OverflowError:
-        raise ValueError(f"{value} microseconds are more than a timedelta can hold") from None
+    return timedelta(microseconds=value)
 
 
 def _load_uuid(value: str) -> UUID:
@@ -289,7 +286,6 @@ SQLITE: Final = Dialect(
             "regex": TextForm("ommi_regex({1}, {0})"),
         },
         as_float=_AS_FLOAT,
-        as_exact_float="ommi_exact_float({0})",
         order_keys={Kind.DECIMAL: OrderKey("ommi_decimal_key({0})", decimal_key)},
         elements={kind: _element_of(kind) for kind in Kind},
         lists={kind: _list_of(kind) for kind in Kind},
@@ -301,7 +297,6 @@ SQLITE: Final = Dialect(
         functions=_FUNCTIONS,
         texts=_TEXTS,
         as_float=_AS_FLOAT,
-        as_exact_float=_AS_FLOAT,
         order_keys={Kind.DECIMAL: OrderKey(_native_decimal_key(), decimal_key, _native_decimal_key)},
         subqueries=False,
     ),

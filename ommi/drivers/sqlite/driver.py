@@ -38,11 +38,12 @@ class PooledDriver(ABC):
     storage: Final[Storage] = SQLITE_STORAGE
     capabilities: Final = Capabilities(IsolationLevel.SERIALIZABLE)
 
+    _writer: Pool | None = None
+    _readers: Pool | None = None
+    _opening = False
+
     def __init__(self) -> None:
         self._compiler = Compiler(SQLITE)
-        self._writer: Pool | None = None
-        self._readers: Pool | None = None
-        self._opening = False
 
     @abstractmethod
     def _pools(self, loop: EventLoop) -> tuple[Pool, Pool]:

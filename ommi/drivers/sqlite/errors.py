@@ -9,7 +9,7 @@ from typing import Any, Final, assert_never
 from ommi.drivers.memory.violations import check_fails, required, taken
 from ommi.drivers.sql.compiler import Compiler
 from ommi.drivers.sqlite.functions import failure
-from ommi.drivers.sqlite.references import violated_reference
+from ommi.drivers.sqlite.references import foreign_keys, violated_reference
 from ommi.errors import (
     CheckViolation,
     ConnectionFailed,
@@ -224,7 +224,7 @@ def _constraint(
             if compiler is not None and statement is not None:
                 found = violated_reference(connection, compiler, statement, row)
             return found or ForeignKeyViolation(
-                f"{doing}a row refers to one that is not there, or that is going away",
+                f"{doing}a row refers to one that is not there{_referring(connection, schemas)}",
                 model=model,
                 fields=(),
                 constraint=None,
@@ -237,6 +237,13 @@ def _constraint(
             )
         case _:
             return ConstraintViolation(f"{doing}{error}", model=model, fields=(), constraint=None)
+
+
+def _referring(connection: sqlite3.Connection, schemas: Sequence[Schema]) -> str:
+    """The tables, maybe of models this program does not use, that refer to those of the statement."""
+    tables = {schema.table.casefold() for schema in schemas}
+    names = {key.table for key in foreign_keys(connection) if key.target.casefold() in tables}
+    return f"; the rows of {', '.join(sorted(names))} may refer to it" if names else ""
 
 
 def _candidates(schemas: Sequence[Schema], compiler: Compiler | None) -> Iterator[Schema]:

@@ -46,7 +46,6 @@ def install(connection: sqlite3.Connection) -> None:
         connection.create_function(name, 2, run, deterministic=True)
     connection.create_function("ommi_decimal_key", 1, _noted(_decimal_key, failures), deterministic=True)
     connection.create_function("ommi_fold", 1, _missing_stays(fold), deterministic=True)
-    connection.create_function("ommi_exact_float", 1, _noted(_exact_float, failures), deterministic=True)
     connection.create_function("ommi_float", 1, float.fromhex, deterministic=True)
     connection.create_function("ommi_bytes", 1, bytes.fromhex, deterministic=True)
     connection.create_function("ommi_regex", 2, _regex, deterministic=True)
@@ -90,17 +89,10 @@ def _noted(function: Callable[..., Any], failures: list[str]) -> Callable[..., A
         try:
             return function(*arguments)
         except QueryRejected as error:
-            failures.append(error.message)
+            failures[:] = [error.message]
             raise
 
     return run
-
-
-def _exact_float(number: int) -> float:
-    result = float(number)
-    if int(result) != number:
-        raise QueryRejected(f"the int {number} cannot be a float without loss")
-    return result
 
 
 def _decimal(text: Any) -> Decimal:

@@ -13,7 +13,7 @@ import anyio
 
 from ommi.drivers.sqlite.event_loop import EventLoop
 from ommi.drivers.sqlite.worker import RETIRE, Hold, Job, Worker
-from ommi.errors import LockTimeout, PoolTimeout
+from ommi.errors import ConnectionFailed, LockTimeout, PoolTimeout
 
 __all__ = ["CLOSED", "Closed", "Lease", "Pool", "Spawn"]
 
@@ -121,14 +121,16 @@ class Pool:
             idle, self._idle = self._idle, []
         for worker in idle:
             worker.give(RETIRE)
-        if at_once:
-            await self._end_now()
-        else:
-            await self._end()
-        if self._stop_watch is not None:
-            self._stop_watch()
-        for worker in self._workers:
-            worker.join()
+        try:
+            if at_once:
+                await self._end_now()
+            else:
+                await self._end()
+        finally:
+            if self._stop_watch is not None:
+                self._stop_watch()
+            if not self._active:  # nothing is left to the threads but to end
+                self._join()
 
     async def _end(self) -> None:
         stop = self._loop.call_later(self._acquire_timeout, self._force)
@@ -233,7 +235,10 @@ class Pool:
         if self._idle:
             worker = self._idle.pop()
         else:
-            worker = self._spawn(following=self._following, deliver=self._loop.deliver, retired=self._retired)
+            try:
+                worker = self._spawn(following=self._following, deliver=self._loop.deliver, retired=self._retired)
+            except (OSError, RuntimeError) as error:  # no more files, no more threads
+                raise ConnectionFailed(f"no {self._purpose} connection could be made: {error}") from error
             self._workers.append(worker)
             self._active += 1
         self._busy[worker] = now

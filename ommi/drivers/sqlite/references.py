@@ -5,7 +5,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from typing import Any, TypeAlias, assert_never
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, TypeAlias, assert_never, final
 
 from ommi.drivers.memory.violations import missing_row, still_referred
 from ommi.drivers.sql.compiler import Compiler
@@ -18,10 +20,35 @@ from ommi.query.statements import Count, CreateTables, Delete, DropTables, Exist
 from ommi.schema import Field, OnDelete, Reference, Row, Schema
 from ommi.values import DEFAULT
 
-__all__ = ["missing_reference", "violated_reference"]
+__all__ = ["ForeignKey", "foreign_keys", "missing_reference", "violated_reference"]
 
 Going: TypeAlias = Callable[[str], Fragment]
 """The condition that a row of a table, under an alias, is one that goes away."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ForeignKey:
+    """A foreign key in the database: its table and columns, and those it refers to (`None`: the key there)."""
+
+    table: str
+    columns: tuple[str, ...]
+    target: str
+    target_columns: tuple[str | None, ...]
+
+
+def foreign_keys(connection: sqlite3.Connection) -> list[ForeignKey]:
+    """Every foreign key in the database, in the order in which they were declared."""
+    rows = connection.execute(
+        'SELECT t.name, f.id, f."table", f."from", f."to" '
+        "FROM sqlite_schema AS t, pragma_foreign_key_list(t.name) AS f "
+        "WHERE t.type = 'table' ORDER BY t.rowid, f.id DESC, f.seq"
+    )
+    found = []
+    for (table, _, target), parts in groupby(rows, lambda row: row[:3]):
+        columns, target_columns = zip(*[row[3:] for row in parts], strict=True)
+        found.append(ForeignKey(table, columns, target, target_columns))
+    return found
 
 
 def violated_reference(
@@ -53,7 +80,10 @@ def missing_reference(
     for reference in schema.references:
         if not reference.enforced:
             continue
-        target, fields = reference.target()
+        found = _target(reference)
+        if found is None:
+            continue
+        target, fields = found
         given = [values[field.column] for field in reference.fields]
         if any(value is None or value is DEFAULT for value in given):
             continue
@@ -74,9 +104,10 @@ def _after_update(connection: sqlite3.Connection, compiler: Compiler, statement:
     assigned = {f.column for f, _ in statement.assignments}
     for reference in schema.references:
         if reference.enforced and assigned & {f.column for f in reference.fields}:
-            target, fields = reference.target()
-            question = _dangles(compiler, statement, reference, target, fields)
-            if _answer(connection, compiler, statement, question):
+            found = _target(reference)
+            if found is not None and _answer(
+                connection, compiler, statement, _dangles(compiler, statement, reference, *found)
+            ):
                 return missing_row(schema, reference)
     for child, reference, fields in _referring(compiler, schema):
         if assigned & {f.column for f in fields}:
@@ -195,10 +226,16 @@ def _referring(compiler: Compiler, target: Schema) -> Iterator[tuple[Schema, Ref
     """The enforced references to a table among the schemas known, with the fields they refer to."""
     for schema in tuple(compiler.known.values()):
         for reference in schema.references:
-            if reference.enforced:
-                found, fields = reference.target()
-                if found.table == target.table:
-                    yield schema, reference, fields
+            found = _target(reference) if reference.enforced else None
+            if found is not None and found[0].table == target.table:
+                yield schema, reference, found[1]
+
+
+def _target(reference: Reference) -> tuple[Schema, tuple[Field, ...]] | None:
+    try:
+        return reference.target()
+    except TypeError:  # a model that was not declared yet, so it is not the one at hand
+        return None
 
 
 def _answer(connection: sqlite3.Connection, compiler: Compiler, statement: Update | Delete, question: Fragment) -> bool:

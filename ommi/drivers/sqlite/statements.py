@@ -10,6 +10,7 @@ from ommi.drivers.sql.compiler import Compiler
 from ommi.drivers.sqlite.errors import translate
 from ommi.drivers.sqlite.insertion import insert
 from ommi.drivers.sqlite.tables import create_tables, drop_tables
+from ommi.drivers.sqlite.updating import update
 from ommi.query.statements import Count, CreateTables, Delete, DropTables, Exists, Insert, Select, Update
 
 __all__ = ["run"]
@@ -23,7 +24,7 @@ def run(connection: sqlite3.Connection, compiler: Compiler, request: Request, *,
     way, when this returns or raises. Raises members of `ommi.errors`, and what `request.read` raises.
     """
     match request.statement:
-        case Select() | Count() | Exists() | Update() | Delete() as statement:
+        case Select() | Count() | Exists() | Delete() as statement:
             sql, parameters = compiler.prepare(statement)
             try:
                 cursor = connection.execute(sql, parameters)
@@ -33,6 +34,8 @@ def run(connection: sqlite3.Connection, compiler: Compiler, request: Request, *,
                     cursor.close()
             except sqlite3.Error as error:
                 raise translate(error, connection, compiler, statement, None, sql, parameters) from error
+        case Update() as statement:
+            return update(connection, compiler, statement, in_transaction=in_transaction)
         case Insert() as statement:
             return insert(connection, compiler, statement, in_transaction=in_transaction)
         case CreateTables() as statement:
@@ -43,7 +46,7 @@ def run(connection: sqlite3.Connection, compiler: Compiler, request: Request, *,
             assert_never(request.statement)
 
 
-def _answer(statement: Select | Count | Exists | Update | Delete, cursor: sqlite3.Cursor, request: Request) -> Any:
+def _answer(statement: Select | Count | Exists | Delete, cursor: sqlite3.Cursor, request: Request) -> Any:
     match statement:
         case Select():
             return request.read(cursor)
@@ -51,7 +54,7 @@ def _answer(statement: Select | Count | Exists | Update | Delete, cursor: sqlite
             return cursor.fetchone()[0]
         case Exists():
             return bool(cursor.fetchone()[0])
-        case Update() | Delete():
+        case Delete():
             return cursor.rowcount
         case _:
             assert_never(statement)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 
 from ommi.drivers.memory.violations import still_referred
 from ommi.drivers.sql.compiler import Compiler
 from ommi.drivers.sql.ddl import create_table, drop_table
 from ommi.drivers.sqlite.atomic import atomic, checking_references_later
 from ommi.drivers.sqlite.errors import translate
+from ommi.drivers.sqlite.references import ForeignKey, foreign_keys
 from ommi.errors import ForeignKeyViolation, SchemaMismatch
 from ommi.query.statements import CreateTables, DropTables
-from ommi.schema import Field, Schema
+from ommi.schema import Schema
 
 __all__ = ["create_tables", "drop_tables"]
 
@@ -21,7 +21,7 @@ def create_tables(
     connection: sqlite3.Connection, compiler: Compiler, statement: CreateTables, *, in_transaction: bool
 ) -> None:
     """Create what is missing, all or nothing; `SchemaMismatch` if a table that is there does not fit its model."""
-    compiler.learn(statement.schemas)
+    compiler.learn(*statement.schemas)
     scripts = [create_table(schema, compiler.dialect) for schema in statement.schemas]
     sql: str | None = None
     try:
@@ -41,7 +41,7 @@ def drop_tables(
     connection: sqlite3.Connection, compiler: Compiler, statement: DropTables, *, in_transaction: bool
 ) -> None:
     """Drop what is there, all or nothing; `ForeignKeyViolation` if rows of a table that stays refer to it."""
-    compiler.learn(statement.schemas)
+    compiler.learn(*statement.schemas)
     sql: str | None = None
     try:
         with atomic(connection, in_transaction=in_transaction):
@@ -109,39 +109,25 @@ def _affinity(declared: str) -> str:
 def _require_unreferenced(connection: sqlite3.Connection, compiler: Compiler, statement: DropTables) -> None:
     going = {schema.table.casefold() for schema in statement.schemas}
     quote = compiler.dialect.query.quote
-    for child, columns, parent in _references(connection):
-        if child.casefold() in going or parent.casefold() not in going:
+    for key in foreign_keys(connection):
+        if key.table.casefold() in going or key.target.casefold() not in going:
             continue
-        refers = " AND ".join(f"{quote(column)} IS NOT NULL" for column in columns)
-        sql = f"SELECT EXISTS (SELECT 1 FROM {quote(child)} WHERE {refers})"  # noqa: S608 - quoted names
+        refers = " AND ".join(f"{quote(column)} IS NOT NULL" for column in key.columns)
+        sql = f"SELECT EXISTS (SELECT 1 FROM {quote(key.table)} WHERE {refers})"  # noqa: S608 - quoted names
         if connection.execute(sql).fetchone()[0]:
-            raise _referred(compiler, child, columns, parent)
+            raise _referred(compiler, key)
 
 
-def _references(connection: sqlite3.Connection) -> Iterator[tuple[str, tuple[str, ...], str]]:
-    """Every foreign key in the database: its table and columns, and the table it refers to."""
-    found: dict[tuple[str, int], tuple[str, list[str]]] = {}
-    for child, number, parent, column in connection.execute(
-        'SELECT t.name, f.id, f."table", f."from" FROM sqlite_schema AS t, pragma_foreign_key_list(t.name) AS f '
-        "WHERE t.type = 'table' ORDER BY t.rowid, f.id DESC, f.seq"
-    ):
-        found.setdefault((child, number), (parent, []))[1].append(column)
-    for (child, _), (parent, columns) in found.items():
-        yield child, tuple(columns), parent
-
-
-def _referred(compiler: Compiler, child: str, columns: tuple[str, ...], parent: str) -> ForeignKeyViolation:
-    schema = compiler.known.get(child)
-    for reference in () if schema is None else schema.references:
-        if schema is not None and _names(reference.fields) == columns:
-            return still_referred(schema, reference)
+def _referred(compiler: Compiler, key: ForeignKey) -> ForeignKeyViolation:
+    schema = compiler.known.get(key.table)
+    if schema is not None:
+        for reference in schema.references:
+            if tuple(field.column for field in reference.fields) == key.columns:
+                return still_referred(schema, reference)
     return ForeignKeyViolation(
-        f"rows of the table {child!r} ({', '.join(columns)}) still refer to the table {parent!r}: drop it, too",
+        f"rows of the table {key.table!r} ({', '.join(key.columns)}) still refer to the table {key.target!r}: "
+        "drop it, too",
         model=None if schema is None else schema.model,
         fields=(),
         constraint=None,
     )
-
-
-def _names(fields: tuple[Field, ...]) -> tuple[str, ...]:
-    return tuple(field.column for field in fields)

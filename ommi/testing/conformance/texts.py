@@ -26,9 +26,9 @@ TEXTS: list[str | None] = [
 
 def samples() -> list[Sample]:
     """One row for each text; `label` is a part of some of them."""
-    labels = {"Ada": "Ad", "ada": "Ad", "a_b": "_", "axb": "_", "a.b": "b", "": ""}
+    labels: dict[str | None, str] = {"Ada": "Ad", "ada": "Ad", "a_b": "_", "axb": "_", "a.b": "b", "": ""}
     return [
-        Sample(number, text=found, label=labels.get(found or "x"), title=found or "")
+        Sample(number, text=found, label=labels.get(found), title=found or "")
         for number, found in enumerate(TEXTS, 1)
     ]
 

@@ -35,7 +35,12 @@ def value(memory: Any, sum_: Sum, expression: Any) -> Any:
 
 @pytest.mark.parametrize(
     "a, b, total, difference, product, quotient, remainder",
-    [(7, 2, 9, 5, 14, 3.5, 1), (-7, 2, -5, -9, -14, -3.5, 1), (7, -2, 5, 9, -14, -3.5, -1), (-6, 3, -3, -9, -18, -2.0, 0)],
+    [
+        (7, 2, 9, 5, 14, 3.5, 1),
+        (-7, 2, -5, -9, -14, -3.5, 1),
+        (7, -2, 5, 9, -14, -3.5, -1),
+        (-6, 3, -3, -9, -18, -2.0, 0),
+    ],
 )
 def test_ints_combine_as_in_python(
     memory: Any, a: int, b: int, total: int, difference: int, product: int, quotient: float, remainder: int
@@ -67,7 +72,8 @@ def test_an_int_at_the_edge_of_64_bits_is_fine(memory: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "expression", [Sum.a / 0, Sum.a % 0, 1 / Sum.a, Sum.x / 0.0, Sum.x % 0.0, Sum.p / Decimal(0), Sum.p % Decimal(0), Sum.p / Sum.q]
+    "expression",
+    [Sum.a / 0, Sum.a % 0, 1 / Sum.a, Sum.x / 0.0, Sum.x % 0.0, Sum.p / Decimal(0), Sum.p % Decimal(0), Sum.p / Sum.q],
 )
 def test_division_by_zero_is_rejected(memory: Any, expression: Any) -> None:
     with pytest.raises(QueryRejected, match="division by zero"):
@@ -135,7 +141,8 @@ def test_a_decimal_result_is_canonical(memory: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "p, q, remainder", [("7.5", "2", "1.5"), ("-7.5", "2", "0.5"), ("7.5", "-2", "-0.5"), ("-6", "3", "0"), ("1E+40", "7", "4")]
+    "p, q, remainder",
+    [("7.5", "2", "1.5"), ("-7.5", "2", "0.5"), ("7.5", "-2", "-0.5"), ("-6", "3", "0"), ("1E+40", "7", "4")],
 )
 def test_a_decimal_remainder_has_the_divisors_sign(memory: Any, p: str, q: str, remainder: str) -> None:
     assert value(memory, Sum(p=Decimal(p), q=Decimal(q)), Sum.p % Sum.q) == Decimal(remainder)

@@ -9,8 +9,8 @@ from uuid import UUID
 import pytest
 
 from ommi import (
-    CheckViolation,
     Check,
+    CheckViolation,
     EncodeError,
     Key,
     MaxLength,

@@ -344,7 +344,9 @@ SIGNS = st.sampled_from([operator.eq, operator.ne, operator.lt, operator.le, ope
 COMPARED = st.one_of(
     st.tuples(ints(), ints() | st.integers(-2, 2)),
     st.tuples(st.just(Item.ratio), st.sampled_from([Item.number, Item.ratio, -1.5, 0.1, 2, float("inf")])),
-    st.tuples(st.just(Item.price), st.sampled_from([Item.price, Decimal("-0.1"), Decimal(0), Decimal(3), Decimal("2e3")])),
+    st.tuples(
+        st.just(Item.price), st.sampled_from([Item.price, Decimal("-0.1"), Decimal(0), Decimal(3), Decimal("2e3")])
+    ),
     st.tuples(
         st.sampled_from([Item.text, Item.part, Item.text.lower(), Item.part.upper()]),
         TEXTS.filter(lambda text: text is not None) | st.sampled_from([Item.text, Item.part]),
@@ -371,7 +373,9 @@ MATCHES = st.one_of(
         st.sampled_from([Item.text, Item.part]),
         TEXTS.filter(lambda text: text is not None),
     ),
-    st.builds(lambda a, pattern: a.regex(pattern), st.just(Item.text), st.sampled_from(["^a", "a$", "^$", "[aA].", "b|%"])),
+    st.builds(
+        lambda a, pattern: a.regex(pattern), st.just(Item.text), st.sampled_from(["^a", "a$", "^$", "[aA].", "b|%"])
+    ),
     st.builds(lambda text: Item.tags.contains(text), st.sampled_from(["a", "", "ab"])),
 )
 PREDICATES = st.recursive(

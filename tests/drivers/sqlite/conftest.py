@@ -23,7 +23,9 @@ from ommi.values import DEFAULT
 
 D = TypeVar("D", bound=PooledDriver)
 
-ENDLESS = "WITH RECURSIVE c(x) AS (VALUES (1) UNION ALL SELECT x + 1 FROM c WHERE x < 100000000000) SELECT max(x) FROM c"
+ENDLESS = (
+    "WITH RECURSIVE c(x) AS (VALUES (1) UNION ALL SELECT x + 1 FROM c WHERE x < 100000000000) SELECT max(x) FROM c"
+)
 
 
 class Gate:

@@ -137,7 +137,7 @@ async def test_a_task_cancelled_between_the_end_of_its_job_and_its_own_step_give
 ) -> None:
     async with pool_of() as pool:
         for _ in range(50):
-            task = asyncio.create_task(pool.lease(begin))  # type: ignore[arg-type,var-annotated]
+            task = asyncio.create_task(pool.lease(begin))
             for _ in range(random.randrange(40)):
                 await asyncio.sleep(0)
             task.cancel()
@@ -157,7 +157,7 @@ async def test_a_timeout_of_asyncio_is_a_timeout(anyio_backend: str) -> None:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.01):
                 await pool.run(job)
-        assert job.ended
+        assert job.ended or not job.started.is_set()
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(pool.run(Endless()), 0.01)
         assert await pool.run(select, 1) == 1
@@ -222,7 +222,9 @@ async def test_what_undoes_an_interrupted_statement_is_not_interrupted_itself() 
         try:
             endless(connection)
         finally:
-            sql = "WITH RECURSIVE c(x) AS (VALUES (1) UNION ALL SELECT x + 1 FROM c WHERE x < 99999) SELECT max(x) FROM c"
+            sql = (
+                "WITH RECURSIVE c(x) AS (VALUES (1) UNION ALL SELECT x + 1 FROM c WHERE x < 99999) SELECT max(x) FROM c"
+            )
             answers.append(connection.execute(sql).fetchone()[0])
             connection.execute("ROLLBACK")
 

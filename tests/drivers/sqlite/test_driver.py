@@ -4,11 +4,12 @@ import sqlite3
 import threading
 from pathlib import Path
 
+import aiosqlite
 import anyio
 import pytest
 from anyio.lowlevel import checkpoint
 
-from ommi.drivers.sqlite import SQLiteDriver
+from ommi.drivers.sqlite import AioSQLiteDriver, SQLiteDriver
 from ommi.drivers.sqlite.connections import check_version
 from ommi.errors import (
     ConnectionFailed,
@@ -18,6 +19,7 @@ from ommi.errors import (
     PoolTimeout,
     QueryRejected,
     UniqueViolation,
+    UnsupportedOperation,
 )
 from ommi.query.statements import Lock, Select
 from ommi.transactions import IsolationLevel, TransactionOptions
@@ -425,12 +427,8 @@ async def test_a_transaction_still_open_when_the_driver_closes_is_rolled_back(fi
         with pytest.raises(RuntimeError, match="not open"):
             await transaction.execute(count())
         await transaction.rollback()
-    async with opened_again(file) as driver:
+    async with Opened(SQLiteDriver(file)) as driver:
         assert await driver.execute(count()) == 0
-
-
-def opened_again(file: Path) -> "Opened":
-    return Opened(SQLiteDriver(file))
 
 
 class Opened:
@@ -519,7 +517,8 @@ async def test_a_database_can_be_opened_for_reading_only(file: Path) -> None:
 async def test_a_file_that_is_to_be_read_is_not_made(file: Path) -> None:
     with pytest.raises(ConnectionFailed):
         await SQLiteDriver(file, read_only=True).open()
-    assert not file.exists()
+    with pytest.raises(sqlite3.OperationalError):
+        sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)
 
 
 async def test_an_old_sqlite_is_refused() -> None:
@@ -555,27 +554,6 @@ async def test_a_lock_that_stays_is_a_lock_timeout(file: Path) -> None:
     other.close()
 
 
-async def test_a_commit_waits_for_a_lock(file: Path) -> None:
-    async with opened(SQLiteDriver(file, busy_timeout=20)) as driver:
-        # without a write-ahead log, a commit waits for those who read
-        await driver.close()
-        other = sqlite3.connect(file, isolation_level=None)
-        other.execute("PRAGMA journal_mode = DELETE")
-        await driver.open()
-        await raw(driver, "PRAGMA journal_mode = DELETE")
-        transaction = await driver.begin(WRITING)
-        await transaction.execute(insert("Ada"))
-        other.execute("BEGIN")
-        other.execute("SELECT count(*) FROM user").fetchall()
-        async with anyio.create_task_group() as group:
-            group.start_soon(transaction.commit)
-            for _ in range(50):
-                await checkpoint()
-            other.execute("ROLLBACK")
-        assert await driver.execute(count()) == 1
-        other.close()
-
-
 @pytest.mark.parametrize(
     ("option", "value"),
     [("readers", 0), ("synchronous", "OFF"), ("busy_timeout", -1), ("acquire_timeout", float("nan"))],
@@ -590,3 +568,7 @@ async def test_an_unknown_option_is_refused() -> None:
         SQLiteDriver("test.db", pool_size=3)  # type: ignore[call-arg]
 
 
+@pytest.mark.parametrize("anyio_backend", ["trio"])
+async def test_a_connection_of_aiosqlite_is_refused_under_trio(anyio_backend: str) -> None:
+    with pytest.raises(UnsupportedOperation, match="under asyncio only"):
+        await AioSQLiteDriver(aiosqlite.connect(":memory:")).open()

@@ -1,0 +1,376 @@
+"""Transactions: all or nothing, nested ones undone alone, doomed ones ended (semantics §5)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anyio
+import pytest
+from anyio import CancelScope
+
+from ommi.database import Ommi
+from ommi.effects.catching import catch
+from ommi.effects.effect import Effect
+from ommi.effects.finding import find
+from ommi.effects.many import gather, race, traverse
+from ommi.effects.operations import add, add_all, save
+from ommi.effects.program import Prog, effect
+from ommi.effects.schedule import Schedule
+from ommi.errors import (
+    CheckViolation,
+    DatabaseError,
+    OmmiError,
+    QueryRejected,
+    SerializationConflict,
+    StatementTimeout,
+    UniqueViolation,
+    UnsupportedOperation,
+)
+from ommi.query.expressions import col
+from ommi.testing.conformance.database import DatabaseTests, noting
+from ommi.testing.interposed import DriverStep, Interposed
+from ommi.testing.models import Account, Page, Player, Point, Tag
+from ommi.testing.outcomes import fails, succeeds
+from ommi.transactions import IsolationLevel
+
+__all__ = ["Mishap", "Transactions", "failing", "fails_at", "names", "tagged"]
+
+
+class Mishap(Exception):  # noqa: N818
+    """A failure of the program's own."""
+
+
+async def names(db: Ommi) -> list[str]:
+    """The tags that are there."""
+    return [tag.name for tag in await succeeds(db, find(Tag).order_by(Tag.name).all())]
+
+
+def failing(error: object = Mishap("no")) -> Effect[Any, Any]:  # noqa: B008
+    """An effect that fails."""
+    return Effect.from_failure(error)
+
+
+def tagged(*wanted: str) -> Effect[Any, Any]:
+    """Add tags, one after the other."""
+    found: Effect[Any, Any] = Effect.from_value(None)
+    for name in wanted:
+        found = found.bind(lambda _, name=name: add(Tag(name)))  # type: ignore[misc]
+    return found
+
+
+def fails_at(step: DriverStep, number: int, error: OmmiError) -> Any:
+    """A hook that fails once, at the n-th step of a kind."""
+    met: list[DriverStep] = []
+
+    async def hook(found: DriverStep) -> None:
+        met.append(found)
+        if found == step and met.count(step) == number:
+            raise error
+
+    return hook
+
+
+class Transactions(DatabaseTests):
+    """`transactional`, `savepoint`, and what is done in them."""
+
+    # -- the outermost
+    async def test_success_commits(self, db: Ommi) -> None:
+        await succeeds(db, tagged("a", "b").transactional())
+        assert await names(db) == ["a", "b"]
+
+    async def test_failure_rolls_back_and_is_the_outcome(self, db: Ommi) -> None:
+        error = await fails(db, tagged("a").bind(lambda _: failing()).transactional(), Mishap)
+        assert str(error) == "no"
+        assert await names(db) == []
+
+    async def test_a_violation_rolls_back(self, db: Ommi) -> None:
+        await fails(db, tagged("a", "b", "a").transactional(), UniqueViolation)
+        assert await names(db) == []
+
+    async def test_a_defect_rolls_back_and_is_raised(self, db: Ommi) -> None:
+        with pytest.raises(ZeroDivisionError):
+            await db.run(tagged("a").map(lambda _: 1 // 0).transactional())
+        assert await names(db) == []
+        await succeeds(db, tagged("b").transactional())
+        assert await names(db) == ["b"]
+
+    async def test_cancellation_rolls_back(self, db: Ommi) -> None:
+        with CancelScope() as scope:
+            await db.run(tagged("a").map(lambda _: scope.cancel()).bind(lambda _: tagged("b")).transactional())
+        assert scope.cancelled_caught
+        assert await names(db) == []
+
+    async def test_a_transaction_reads_its_own_writes(self, db: Ommi) -> None:
+        count = tagged("a", "b").bind(lambda _: find(Tag).count()).transactional()
+        assert await succeeds(db, count) == 2
+
+    async def test_two_runs_are_two_transactions(self, db: Ommi) -> None:
+        program = add(Player("Ada")).bind(lambda player: add(Tag(str(player.id)))).transactional()
+        await succeeds(db, program)
+        await succeeds(db, program)
+        assert len(await names(db)) == 2
+
+    async def test_a_failed_transaction_can_be_recovered_from_outside(self, db: Ommi) -> None:
+        program = tagged("a", "a").transactional() >> catch(UniqueViolation)(lambda _: tagged("z"))
+        await succeeds(db, program)
+        assert await names(db) == ["z"]
+
+    async def test_catch_around_a_write_keeps_what_came_before(self, db: Ommi) -> None:
+        @effect
+        def program() -> Prog[str, Any]:
+            yield from add(Tag("a"))
+            said = yield from (add(Tag("a")).map(lambda _: "added") >> catch(UniqueViolation)(
+                lambda _: Effect.from_value("was there")
+            ))
+            yield from add(Tag("b"))
+            return said
+
+        assert await succeeds(db, program().transactional()) == "was there"
+        assert await names(db) == ["a", "b"]
+
+    async def test_catch_undoes_nothing_else(self, db: Ommi) -> None:
+        part = tagged("a", "b", "b") >> catch(UniqueViolation)(lambda _: Effect.from_value(None))
+        await succeeds(db, part.transactional())
+        assert await names(db) == ["a", "b"]
+
+    async def test_a_failed_write_of_many_rows_is_undone_alone(self, db: Ommi) -> None:
+        part = add_all([Tag("b"), Tag("c"), Tag("a")]) >> catch(UniqueViolation)(lambda _: Effect.from_value([]))
+        await succeeds(db, tagged("a").bind(lambda _: part).transactional())
+        assert await names(db) == ["a"]
+
+    # -- nested ones
+    async def test_a_nested_success_is_part_of_the_outer_one(self, db: Ommi) -> None:
+        await succeeds(db, tagged("a").bind(lambda _: tagged("b").transactional()).transactional())
+        assert await names(db) == ["a", "b"]
+        await fails(db, tagged("c").transactional().bind(lambda _: failing()).transactional(), Mishap)
+        assert await names(db) == ["a", "b"]
+
+    async def test_a_nested_failure_is_undone_alone(self, db: Ommi) -> None:
+        @effect
+        def program() -> Prog[None, Any]:
+            yield from add(Tag("a"))
+            yield from (tagged("b").bind(lambda _: failing()).savepoint() >> catch(Mishap)(lambda _: noting([], "")))
+            yield from add(Tag("c"))
+
+        await succeeds(db, program().transactional())
+        assert await names(db) == ["a", "c"]
+
+    async def test_siblings_and_levels_have_savepoints_of_their_own(self, db: Ommi) -> None:
+        def undone(part: Effect[Any, Any]) -> Effect[Any, Any]:
+            return part.bind(lambda _: failing()).transactional().lash(lambda _: Effect.from_value(None))
+
+        def kept(part: Effect[Any, Any]) -> Effect[Any, Any]:
+            return part.transactional()
+
+        @effect
+        def program() -> Prog[None, Any]:
+            yield from kept(tagged("a").bind(lambda _: undone(tagged("b").bind(lambda _: kept(tagged("c"))))))
+            yield from undone(tagged("d"))
+            yield from kept(kept(tagged("e")).bind(lambda _: undone(tagged("f"))).bind(lambda _: tagged("g")))
+            yield from add(Tag("h"))
+
+        await succeeds(db, program().transactional())
+        assert await names(db) == ["a", "e", "g", "h"]
+
+    async def test_a_savepoint_outside_a_transaction_is_one(self, db: Ommi) -> None:
+        await fails(db, tagged("a").bind(lambda _: failing()).savepoint(), Mishap)
+        assert await names(db) == []
+
+    async def test_a_defect_in_a_nested_one_ends_all(self, db: Ommi) -> None:
+        nested = tagged("b").map(lambda _: 1 // 0).savepoint().lash(lambda _: Effect.from_value(0))
+        with pytest.raises(ZeroDivisionError):
+            await db.run(tagged("a").bind(lambda _: nested).transactional())
+        assert await names(db) == []
+
+    async def test_many_savepoints_in_turn(self, db: Ommi) -> None:
+        def part(number: int) -> Effect[Any, Any]:
+            one = tagged(f"{number:03}")
+            odd = one.bind(lambda _: failing()).savepoint().lash(lambda _: Effect.from_value(None))
+            return odd if number % 2 else one.savepoint()
+
+        await succeeds(db, traverse(range(100), part).transactional())
+        assert await names(db) == [f"{number:03}" for number in range(0, 100, 2)]
+
+    # -- options
+    async def test_isolation_that_the_driver_has_or_refuses(self, db: Ommi) -> None:
+        for level in IsolationLevel:
+            program = tagged(level.name).transactional(isolation=level)
+            if level <= db.driver.capabilities.isolation:
+                await succeeds(db, program)
+            else:
+                await fails(db, program, UnsupportedOperation)
+
+    async def test_a_nested_one_cannot_ask_for_more(self, db: Ommi) -> None:
+        nested = find(Tag).count().transactional(isolation=IsolationLevel.SERIALIZABLE)
+        await fails(db, tagged("a").bind(lambda _: nested).transactional(), UnsupportedOperation)
+        await fails(db, find(Tag).count().transactional(read_only=True).transactional(), UnsupportedOperation)
+        assert await names(db) == []
+
+    async def test_a_read_only_one_reads(self, db: Ommi) -> None:
+        await succeeds(db, tagged("a"))
+        assert await succeeds(db, find(Tag).count().transactional(read_only=True)) == 1
+
+    async def test_a_read_only_one_does_not_write(self, db: Ommi) -> None:
+        await fails(db, tagged("a").transactional(read_only=True), QueryRejected)
+        await fails(db, find(Tag).everything().delete().transactional(read_only=True), QueryRejected)
+        assert await names(db) == []
+
+    async def test_for_update_needs_a_transaction(self, db: Ommi) -> None:
+        await succeeds(db, add(Account(1, "Ada")))
+        await fails(db, find(Account).for_update().all(), UnsupportedOperation)
+        outcome = await db.run(find(Account).for_update().all().transactional())
+        assert outcome.value_or(None) == [Account(1, "Ada")] or isinstance(outcome.failure(), UnsupportedOperation)
+
+    async def test_a_timeout_rolls_back(self, db: Ommi) -> None:
+        forever: Effect[None, Any] = Effect.from_awaitable(anyio.sleep_forever)
+        await fails(db, tagged("a").bind(lambda _: forever).transactional(timeout=0.02), StatementTimeout)
+        assert await names(db) == []
+
+    # -- doomed ones
+    async def test_a_conflict_dooms_the_transaction(self, db: Ommi) -> None:
+        conflicting = Ommi(Interposed(db.driver, before=fails_at("execute", 2, SerializationConflict("conflict"))))
+        seen: list[Any] = []
+
+        def recover(error: Any) -> Effect[Any, Any]:
+            return noting(seen, error)
+
+        program = tagged("a").bind(lambda _: tagged("b").lash(recover)).bind(lambda _: tagged("c")).lash(recover)
+        async with conflicting:
+            error = await fails(conflicting, program.transactional(), SerializationConflict)
+        assert error.message == "conflict"
+        assert seen == []
+        assert await names(db) == []
+
+    async def test_a_statement_that_was_stopped_dooms_the_transaction(self, db: Ommi) -> None:
+        async def hang_at_b(step: DriverStep) -> None:
+            hanging.append(step)
+            if step == "execute" and hanging.count(step) == 2:
+                await anyio.sleep_forever()
+
+        hanging: list[DriverStep] = []
+        seen: list[Any] = []
+        slow = Ommi(Interposed(db.driver, before=hang_at_b))
+        part = tagged("b").timeout(0.02).lash(lambda error: noting(seen, error))
+        async with slow:
+            await fails(slow, tagged("a").bind(lambda _: part).transactional(), StatementTimeout)
+        assert seen == []
+        assert await names(db) == []
+
+    async def test_a_refused_commit_is_a_failure(self, db: Ommi) -> None:
+        refusing = Ommi(Interposed(db.driver, before=fails_at("commit", 1, SerializationConflict("late"))))
+        page = Page("a")
+        async with refusing:
+            await fails(refusing, add(page).transactional(), SerializationConflict)
+        assert page == Page("a")
+        assert await succeeds(db, find(Page).count()) == 0
+
+    # -- after the commit
+    async def test_after_commit_runs_in_order_after_the_outermost(self, db: Ommi) -> None:
+        log: list[Any] = []
+        inner = tagged("a").after_commit(noting(log, 1)).transactional()
+        program = inner.bind(lambda _: tagged("b").after_commit(noting(log, 2))).tap(lambda _: noting(log, "body"))
+        await succeeds(db, program.transactional().after_commit(noting(log, 3)))
+        assert log == ["body", 1, 2, 3]
+
+    async def test_after_commit_can_use_the_database(self, db: Ommi) -> None:
+        log: list[Any] = []
+        later = find(Tag).count().bind(lambda found: noting(log, found)).lash(lambda _: noting(log, "failed"))
+        await succeeds(db, tagged("a").after_commit(later).transactional())
+        assert log == [1]
+
+    async def test_after_commit_is_dropped_with_the_transaction(self, db: Ommi) -> None:
+        log: list[Any] = []
+        await fails(db, tagged("a").after_commit(noting(log, 1)).bind(lambda _: failing()).transactional(), Mishap)
+        assert log == []
+
+    async def test_after_commit_is_dropped_with_its_savepoint(self, db: Ommi) -> None:
+        log: list[Any] = []
+        undone = tagged("a").after_commit(noting(log, 1)).bind(lambda _: failing()).savepoint()
+        program = undone.lash(lambda _: tagged("b").after_commit(noting(log, 2)))
+        await succeeds(db, program.transactional())
+        assert log == [2]
+
+    async def test_after_commit_outside_a_transaction_follows_the_effect(self, db: Ommi) -> None:
+        log: list[Any] = []
+        await succeeds(db, tagged("a").after_commit(noting(log, 1)))
+        await fails(db, failing().after_commit(noting(log, 2)), Mishap)
+        assert log == [1]
+
+    async def test_a_defect_after_the_commit_is_raised_after_the_rest(self, db: Ommi) -> None:
+        log: list[Any] = []
+        defective: Effect[Any, Any] = noting(log, 1).map(lambda _: 1 // 0)
+        program = tagged("a").after_commit(defective).after_commit(noting(log, 2)).transactional()
+        with pytest.raises(ZeroDivisionError):
+            await db.run(program)
+        assert log == [1, 2]
+        assert await names(db) == ["a"]
+
+    # -- instances
+    async def test_instances_are_filled_after_the_commit(self, db: Ommi) -> None:
+        player, seen = Player("Ada"), list[Any]()
+        program = add(player).tap(lambda added: noting(seen, (player.id, added.id is not None)))
+        await succeeds(db, program.transactional())
+        assert seen == [(None, True)]
+        assert player.id is not None
+
+    async def test_instances_stay_untouched_by_a_rollback(self, db: Ommi) -> None:
+        player, page = Player("Ada"), await succeeds(db, add(Page("a")))
+        version = page.version
+        program = add(player).bind(lambda _: save(page)).bind(lambda _: failing())
+        await fails(db, program.transactional(), Mishap)
+        assert player == Player("Ada")
+        assert page.version == version
+
+    async def test_instances_of_a_rolled_back_savepoint_stay_untouched(self, db: Ommi) -> None:
+        lost, kept = Player("Ada"), Player("Bob")
+        undone = add(lost).bind(lambda _: failing()).savepoint().lash(lambda _: add(kept))
+        await succeeds(db, undone.transactional())
+        assert lost.id is None
+        assert kept.id is not None
+
+    async def test_frozen_records_come_out_with_their_keys(self, db: Ommi) -> None:
+        point = Point(0.0, 1.0)
+        program = gather(add(point), add(point)).transactional()
+        one, other = await succeeds(db, program)
+        assert one.id != other.id
+        assert point.id is None
+
+    async def test_a_retry_is_not_poisoned_by_the_key_of_the_first_try(self, db: Ommi) -> None:
+        refusing = Ommi(Interposed(db.driver, before=fails_at("commit", 1, SerializationConflict("late"))))
+        player = Player("Ada")
+        async with refusing:
+            added = await succeeds(refusing, add(player).transactional().retry(Schedule.recurs(1)))
+        assert player.id == added.id
+        assert await succeeds(db, find(Player).all()) == [added]
+
+    # -- several at once in one
+    async def test_gather_takes_turns_and_fails_as_one(self, db: Ommi) -> None:
+        program = gather(tagged("a"), tagged("b"), find(Tag).count()).transactional()
+        assert (await succeeds(db, program))[2] == 2
+        await fails(db, gather(tagged("c"), tagged("a"), tagged("d")).transactional(), UniqueViolation)
+        assert await names(db) == ["a", "b"]
+
+    async def test_race_is_refused(self, db: Ommi) -> None:
+        await fails(db, tagged("a").bind(lambda _: race(tagged("b"), tagged("c"))).transactional(), DatabaseError)
+        assert await names(db) == []
+
+    async def test_a_run_in_the_body_joins_the_transaction(self, db: Ommi) -> None:
+        async def inner() -> int:
+            await db.run(tagged("b"))
+            return await db.find(Tag).count().value
+
+        program = tagged("a").bind(lambda _: Effect.from_awaitable(inner))
+        assert await succeeds(db, program.transactional()) == 2
+        assert await names(db) == ["a", "b"]
+        await succeeds(db, find(Tag).everything().delete())
+        await fails(db, program.bind(lambda _: failing()).transactional(), Mishap)
+        assert await names(db) == []
+
+    async def test_a_check_on_an_update_in_a_transaction_can_be_recovered_from(self, db: Ommi) -> None:
+        await succeeds(db, add_all([Account(1, "Ada", 5), Account(2, "Bob", 50)]))
+        balance = col(Account.balance)
+        spend = find(Account).everything().update(balance=balance - 10)
+        program = (spend >> catch(CheckViolation)(lambda _: Effect.from_value(0))).tap(lambda _: tagged("a"))
+        assert await succeeds(db, program.transactional()) == 0
+        assert await succeeds(db, find(Account).order_by(Account.id).select(balance).all()) == [(5,), (50,)]
+        assert await names(db) == ["a"]
