@@ -14,7 +14,7 @@ from returns.result import Failure, Result, Success
 from typing_extensions import TypeVar
 
 from ommi.effects.effect import Binding, Effect
-from ommi.effects.finding import Query, Rows
+from ommi.effects.finding import Query, Rows, Scalar
 from ommi.effects.schedule import Schedule
 from ommi.errors import ConstraintViolation, DatabaseError, MultipleFound, NotFound
 from ommi.query.expressions import Expression, Order, Predicate
@@ -40,6 +40,7 @@ A5 = TypeVar("A5")
 A6 = TypeVar("A6")
 A7 = TypeVar("A7")
 A8 = TypeVar("A8")
+S = TypeVar("S", bound=Scalar)
 
 
 @final
@@ -313,7 +314,7 @@ class BoundQuery(Generic[M]):
     @overload
     def select(self, c1: Expression[Any, A1], c2: Expression[Any, A2], c3: Expression[Any, A3], c4: Expression[Any, A4], c5: Expression[Any, A5], c6: Expression[Any, A6], c7: Expression[Any, A7], c8: Expression[Any, A8], /) -> BoundRows[tuple[A1, A2, A3, A4, A5, A6, A7, A8]]: ...
     @overload
-    def select(self, c1: A1, /) -> BoundRows[tuple[A1]]: ...
+    def select(self, c1: S, /) -> BoundRows[tuple[S]]: ...
     @overload
     def select(self, c1: A1, c2: A2, /) -> BoundRows[tuple[A1, A2]]: ...
     @overload

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import date, time, timedelta
+from decimal import Decimal
+from enum import Enum
 from typing import Any, Generic, TypeAlias, cast, final, overload
+from uuid import UUID
 
 from typing_extensions import TypeVar
 
@@ -47,6 +51,12 @@ A5 = TypeVar("A5")
 A6 = TypeVar("A6")
 A7 = TypeVar("A7")
 A8 = TypeVar("A8")
+S = TypeVar("S", bound="Scalar")
+
+Scalar: TypeAlias = (
+    str | int | float | bytes | Decimal | date | time | timedelta | UUID | Enum | list[Any] | dict[Any, Any] | None
+)
+"""What a single column read from a `ref` can be to the type checker; a lambda is none of it."""
 
 
 @final
@@ -165,7 +175,7 @@ class Query(Generic[M]):
     @overload
     def select(self, c1: Expression[Any, A1], c2: Expression[Any, A2], c3: Expression[Any, A3], c4: Expression[Any, A4], c5: Expression[Any, A5], c6: Expression[Any, A6], c7: Expression[Any, A7], c8: Expression[Any, A8], /) -> Rows[tuple[A1, A2, A3, A4, A5, A6, A7, A8]]: ...
     @overload
-    def select(self, c1: A1, /) -> Rows[tuple[A1]]: ...
+    def select(self, c1: S, /) -> Rows[tuple[S]]: ...
     @overload
     def select(self, c1: A1, c2: A2, /) -> Rows[tuple[A1, A2]]: ...
     @overload

@@ -25,8 +25,18 @@ from ommi import (
 
 user = find(User).one()
 count = find(User).count()
-text: Effect[str, TooPoor] = Effect.from_value("x")
-nothing: Effect[None, Closed] = Effect.from_value(None)
+
+
+def read() -> Effect[str, TooPoor]:
+    return Effect.from_value("x")
+
+
+def close() -> Effect[None, Closed]:
+    return Effect.from_value(None)
+
+
+text = read()
+nothing = close()
 surely = Effect.from_value(1.5)
 
 # gather
@@ -80,7 +90,12 @@ assert_type(
     traverse((User.make() for _ in range(3)), lambda u: find(Order).where(lambda o: o.user_id == u.id).all(), limit=2),
     Effect[list[list[Order]], DatabaseError],
 )
-assert_type(traverse({"a": 1}, lambda key: Effect.from_value(key.upper())), Effect[list[str], Never])
+assert_type(
+    traverse([User.make()], lambda u: find(Order).where(lambda o: o.user_id == u.id).one().map(lambda o: u.name)),
+    Effect[list[str], NotFound | MultipleFound | DatabaseError],
+)
+# mypy gives Any for what a lambda makes of its parameter, if nothing can fail
+assert_type(traverse(["a"], lambda a: Effect.from_value(a.upper())), Effect[list[str], Never])  # WANT mypy[assert-type]
 
 
 # attempt

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, TypeAlias, assert_never, final
 
-from ommi.drivers.memory.arithmetic import ARITHMETIC
+from ommi.drivers.arithmetic import ARITHMETIC
 from ommi.drivers.memory.forms import stored
 from ommi.errors import QueryRejected
 from ommi.query.expressions import (

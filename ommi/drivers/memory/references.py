@@ -9,7 +9,7 @@ from typing import Any, final
 from ommi.drivers.memory.evaluate import Stored
 from ommi.drivers.memory.rules import require
 from ommi.drivers.memory.tables import Journal, ReferenceRule, Table, View
-from ommi.drivers.memory.violations import missing_row, still_referred
+from ommi.drivers.violations import missing_row, still_referred
 from ommi.schema import Field, OnDelete
 
 __all__ = ["References"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ommi.drivers.memory.evaluate import Stored
 from ommi.drivers.memory.tables import Table
-from ommi.drivers.memory.violations import check_fails, required, taken
+from ommi.drivers.violations import check_fails, required, taken
 
 __all__ = ["require", "require_unique"]
 

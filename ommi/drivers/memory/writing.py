@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 from typing import Any, final
 from uuid import uuid4
 
-from ommi.drivers.memory.defaults import server_default
+from ommi.drivers.defaults import server_default
 from ommi.drivers.memory.evaluate import Stored
 from ommi.drivers.memory.forms import stored
 from ommi.drivers.memory.reading import evaluation, matching
 from ommi.drivers.memory.references import References
 from ommi.drivers.memory.rules import require, require_unique
 from ommi.drivers.memory.tables import Catalog, Journal, Lookup, Table, View, check_columns
-from ommi.drivers.memory.violations import still_referred
+from ommi.drivers.violations import still_referred
 from ommi.errors import QueryRejected
 from ommi.query.statements import CreateTables, Delete, DropTables, Insert, OnConflict, Update
 from ommi.schema import Field, Schema
@@ -159,7 +159,7 @@ def _completion(schema: Schema, table: Table) -> Callable[[tuple[Any, ...]], Sto
 
     def assigned(f: Field) -> Any:
         if f.server_default is not None:
-            return server_default(schema, f, now)
+            return stored(f.type.kind, server_default(schema, f, now))
         if not f.generated:
             return None
         if f.type.kind is Kind.UUID:

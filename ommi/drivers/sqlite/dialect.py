@@ -10,7 +10,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 from uuid import UUID
 
-from ommi.drivers.memory.defaults import server_default
+from ommi.drivers.defaults import server_default
 from ommi.drivers.sql.dialect import Dialect, OrderKey, TextForm, ValueForm, Vocabulary
 from ommi.drivers.sqlite.functions import ARITHMETIC_NAMES, LETTERS, MIDDLE, decimal_key
 from ommi.errors import QueryRejected, UnsupportedOperation
@@ -155,7 +155,7 @@ def _server_default(schema: Schema, field: Field) -> str:
     except UnsupportedOperation:  # no literal: SQLite evaluates it for each row
         return expression
     kind = field.type.kind
-    dump = None if kind is Kind.JSON else SQLITE_STORAGE.forms[kind].dump
+    dump = SQLITE_STORAGE.forms[kind].dump
     return _inline(value if value is None or dump is None else dump(value))
 
 

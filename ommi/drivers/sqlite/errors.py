@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, assert_never
 
-from ommi.drivers.memory.violations import check_fails, required, taken
+from ommi.drivers.violations import check_fails, required, taken
 from ommi.drivers.sql.compiler import Compiler
 from ommi.drivers.sqlite.functions import failure
 from ommi.drivers.sqlite.references import foreign_keys, violated_reference

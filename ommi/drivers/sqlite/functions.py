@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
-from ommi.drivers.memory.arithmetic import ARITHMETIC, Combine
+from ommi.drivers.arithmetic import ARITHMETIC, Combine
 from ommi.errors import QueryRejected
 from ommi.query.expressions import ArithmeticOperator
 from ommi.query.patterns import fold, python_regex

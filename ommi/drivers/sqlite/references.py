@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, TypeAlias, assert_never, final
 
-from ommi.drivers.memory.violations import missing_row, still_referred
+from ommi.drivers.violations import missing_row, still_referred
 from ommi.drivers.sql.compiler import Compiler
 from ommi.drivers.sql.fragment import Fragment, fill, joined, text
 from ommi.drivers.sql.translation import Scope, Translation

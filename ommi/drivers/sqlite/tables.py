@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from ommi.drivers.memory.violations import still_referred
+from ommi.drivers.violations import still_referred
 from ommi.drivers.sql.compiler import Compiler
 from ommi.drivers.sql.ddl import create_table, drop_table
 from ommi.drivers.sqlite.atomic import atomic, checking_references_later

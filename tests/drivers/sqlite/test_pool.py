@@ -1,11 +1,11 @@
 """Workers and their pool, with plain functions as jobs."""
 
 import gc
-import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -489,7 +489,7 @@ async def test_an_abandoned_pool_ends_its_threads() -> None:
 
 async def test_a_closed_pool_leaves_no_file_open() -> None:
     def open_descriptors() -> int:
-        return len(os.listdir("/proc/self/fd"))
+        return len(list(Path("/proc/self/fd").iterdir()))
 
     before = open_descriptors()
     async with pool_of(3) as pool, anyio.create_task_group() as group:

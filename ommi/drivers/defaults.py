@@ -1,4 +1,4 @@
-"""What a `ServerDefault` gives in memory: literals and the current time; anything else needs a real database."""
+"""What a `ServerDefault` gives, as far as that is known without a database: literals and the current time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from ommi.drivers.memory.forms import stored
 from ommi.errors import UnsupportedOperation
 from ommi.schema import Field, Schema
 from ommi.values import CANONICAL, Kind
@@ -40,14 +39,14 @@ _NOW: Final[Mapping[tuple[str, Kind], Callable[[datetime], Any]]] = {
 
 
 def server_default(schema: Schema, field: Field, now: datetime) -> Any:
-    """The stored value of a field's default, `now` being in UTC.
+    """The canonical value of a field's default, `now` being in UTC.
 
-    `UnsupportedOperation` for what only a real database evaluates.
+    `UnsupportedOperation` for what only a database evaluates.
     """
     assert field.server_default is not None
     try:
         value = _value(field.server_default.strip(), field.type.kind, now)
-        return None if value is None else stored(field.type.kind, CANONICAL[field.type.kind](value))
+        return None if value is None else CANONICAL[field.type.kind](value)
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise UnsupportedOperation(
             f"the memory driver cannot evaluate ServerDefault({field.server_default!r}) of {schema.name}.{field.name} "
