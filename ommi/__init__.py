@@ -5,6 +5,7 @@ Start with `ommi_model`, `find`, `add`, `effect` and `Ommi`; the README shows th
 
 from returns.result import Failure, Success
 
+from ommi.block import Transaction
 from ommi.bound import BoundEffect, BoundQuery, BoundRows
 from ommi.database import Ommi, requires_database
 from ommi.effects.catching import catch
@@ -115,6 +116,7 @@ __all__ = [
     "StatementTimeout",
     "StoreAs",
     "Success",
+    "Transaction",
     "TransactionConflict",
     "TransactionOptions",
     "Unavailable",

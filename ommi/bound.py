@@ -21,7 +21,7 @@ from ommi.query.expressions import Expression, Order, Predicate
 from ommi.transactions import IsolationLevel
 
 if TYPE_CHECKING:
-    from ommi.database import Ommi
+    from ommi.session import Session
 
 __all__ = ["BoundEffect", "BoundQuery", "BoundRows", "Fetch", "FetchRows"]
 
@@ -51,7 +51,7 @@ class BoundEffect(Binding[T_co, E_co]):
 
     source: Effect[T_co, E_co]
 
-    def __init__(self, source: Effect[T_co, E_co], database: Ommi) -> None:
+    def __init__(self, source: Effect[T_co, E_co], database: Session) -> None:
         self.source = source
         self.database = database
 
@@ -210,7 +210,7 @@ class BoundRows(Generic[T]):
 
     __slots__ = ("_database", "_rows")
 
-    def __init__(self, rows: Rows[T], database: Ommi) -> None:
+    def __init__(self, rows: Rows[T], database: Session) -> None:
         self._rows = rows
         self._database = database
 
@@ -253,7 +253,7 @@ class BoundQuery(Generic[M]):
 
     __slots__ = ("_database", "_query")
 
-    def __init__(self, query: Query[M], database: Ommi) -> None:
+    def __init__(self, query: Query[M], database: Session) -> None:
         self._query = query
         self._database = database
 
@@ -284,19 +284,19 @@ class BoundQuery(Generic[M]):
     @overload
     def select(self, shape: Callable[[M], tuple[A1]], /) -> BoundRows[tuple[A1]]: ...
     @overload
-    def select(self, shape: Callable[[M], tuple[A1, A2]], /) -> BoundRows[tuple[A1, A2]]: ...  # type: ignore[overload-overlap]
+    def select(self, shape: Callable[[M], tuple[A1, A2]], /) -> BoundRows[tuple[A1, A2]]: ...
     @overload
-    def select(self, shape: Callable[[M], tuple[A1, A2, A3]], /) -> BoundRows[tuple[A1, A2, A3]]: ...  # type: ignore[overload-overlap]
+    def select(self, shape: Callable[[M], tuple[A1, A2, A3]], /) -> BoundRows[tuple[A1, A2, A3]]: ...
     @overload
-    def select(self, shape: Callable[[M], tuple[A1, A2, A3, A4]], /) -> BoundRows[tuple[A1, A2, A3, A4]]: ...  # type: ignore[overload-overlap]
+    def select(self, shape: Callable[[M], tuple[A1, A2, A3, A4]], /) -> BoundRows[tuple[A1, A2, A3, A4]]: ...
     @overload
-    def select(self, shape: Callable[[M], tuple[A1, A2, A3, A4, A5]], /) -> BoundRows[tuple[A1, A2, A3, A4, A5]]: ...  # type: ignore[overload-overlap]
+    def select(self, shape: Callable[[M], tuple[A1, A2, A3, A4, A5]], /) -> BoundRows[tuple[A1, A2, A3, A4, A5]]: ...
     @overload
-    def select(self, shape: Callable[[M], tuple[A1, A2, A3, A4, A5, A6]], /) -> BoundRows[tuple[A1, A2, A3, A4, A5, A6]]: ...  # type: ignore[overload-overlap]
+    def select(self, shape: Callable[[M], tuple[A1, A2, A3, A4, A5, A6]], /) -> BoundRows[tuple[A1, A2, A3, A4, A5, A6]]: ...
     @overload
-    def select(self, shape: Callable[[M], tuple[A1, A2, A3, A4, A5, A6, A7]], /) -> BoundRows[tuple[A1, A2, A3, A4, A5, A6, A7]]: ...  # type: ignore[overload-overlap]
+    def select(self, shape: Callable[[M], tuple[A1, A2, A3, A4, A5, A6, A7]], /) -> BoundRows[tuple[A1, A2, A3, A4, A5, A6, A7]]: ...
     @overload
-    def select(self, shape: Callable[[M], tuple[A1, A2, A3, A4, A5, A6, A7, A8]], /) -> BoundRows[tuple[A1, A2, A3, A4, A5, A6, A7, A8]]: ...  # type: ignore[overload-overlap]
+    def select(self, shape: Callable[[M], tuple[A1, A2, A3, A4, A5, A6, A7, A8]], /) -> BoundRows[tuple[A1, A2, A3, A4, A5, A6, A7, A8]]: ...
     @overload
     def select(self, c1: Expression[Any, A1], /) -> BoundRows[tuple[A1]]: ...
     @overload

@@ -20,8 +20,14 @@ class IsolationLevel(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class TransactionOptions:
-    """How a transaction is to run; `None` leaves the choice to the database. `timeout` is in seconds."""
+    """How a transaction is to run; `None` leaves the choice to the database. `timeout` is in seconds.
+
+    `retry_on_conflict` and `max_retries` are for `async with db.transaction(…)`, where only the beginning can be
+    tried again: a block of code cannot be run twice. A program can, with `.transactional().retry(…)`.
+    """
 
     isolation_level: IsolationLevel | None = None
     read_only: bool = False
     timeout: float | None = None
+    retry_on_conflict: bool = False
+    max_retries: int = 3

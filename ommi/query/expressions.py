@@ -138,7 +138,7 @@ class Predicate(Generic[M_co]):
 
 @final
 class Mismatch:
-    """What a column compared with a value of another type is, to the type checker: no condition."""
+    """What comparing a column with a value of another type gives, to the type checker: no condition."""
 
     __slots__ = ()
 
@@ -181,39 +181,47 @@ class Expression(Generic[M_co, V]):
         return hash(outline(self, []))
 
     @overload
+    def __lt__(self, other: None) -> Mismatch: ...
+    @overload
     def __lt__(self: Expression[Any, T | None], other: T | OrMissing[T]) -> Predicate[M_co]: ...
     @overload
     def __lt__(self, other: V | OrMissing[V]) -> Predicate[M_co]: ...
     @overload
     def __lt__(self: Number, other: Number) -> Predicate[M_co]: ...
-    def __lt__(self, other: object) -> Predicate[M_co]:
+    def __lt__(self, other: object) -> Predicate[M_co] | Mismatch:
         return _compare("<", self, other)
 
+    @overload
+    def __le__(self, other: None) -> Mismatch: ...
     @overload
     def __le__(self: Expression[Any, T | None], other: T | OrMissing[T]) -> Predicate[M_co]: ...
     @overload
     def __le__(self, other: V | OrMissing[V]) -> Predicate[M_co]: ...
     @overload
     def __le__(self: Number, other: Number) -> Predicate[M_co]: ...
-    def __le__(self, other: object) -> Predicate[M_co]:
+    def __le__(self, other: object) -> Predicate[M_co] | Mismatch:
         return _compare("<=", self, other)
 
+    @overload
+    def __gt__(self, other: None) -> Mismatch: ...
     @overload
     def __gt__(self: Expression[Any, T | None], other: T | OrMissing[T]) -> Predicate[M_co]: ...
     @overload
     def __gt__(self, other: V | OrMissing[V]) -> Predicate[M_co]: ...
     @overload
     def __gt__(self: Number, other: Number) -> Predicate[M_co]: ...
-    def __gt__(self, other: object) -> Predicate[M_co]:
+    def __gt__(self, other: object) -> Predicate[M_co] | Mismatch:
         return _compare(">", self, other)
 
+    @overload
+    def __ge__(self, other: None) -> Mismatch: ...
     @overload
     def __ge__(self: Expression[Any, T | None], other: T | OrMissing[T]) -> Predicate[M_co]: ...
     @overload
     def __ge__(self, other: V | OrMissing[V]) -> Predicate[M_co]: ...
     @overload
     def __ge__(self: Number, other: Number) -> Predicate[M_co]: ...
-    def __ge__(self, other: object) -> Predicate[M_co]:
+    def __ge__(self, other: object) -> Predicate[M_co] | Mismatch:
         return _compare(">=", self, other)
 
     @overload

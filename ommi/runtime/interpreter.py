@@ -45,6 +45,7 @@ from ommi.effects.effect import (
     Transact,
 )
 from ommi.errors import ConnectionLost, LockTimeout, TransactionConflict
+from ommi.query.statements import is_write
 from ommi.runtime.calls import Awaiting, Call, Cancel, Command, Completed, Ending, Execute, Fill, Marking, Pause
 from ommi.runtime.clock import Clock
 from ommi.transactions import TransactionOptions
@@ -61,17 +62,31 @@ ScopeSteps: TypeAlias = "Generator[Effect[Any, Any] | Call | Fork, Outcome, Outc
 
 @final
 class OpenTransaction:
-    """A transaction that fibers run in."""
+    """A transaction that fibers run in.
 
-    __slots__ = ("after", "doomed", "fills", "handle", "options", "savepoints")
+    `doomed` is the error it will end with; nothing more runs in it. `failed` is the error of a write that no
+    handler has dealt with so far.
+    """
+
+    __slots__ = ("after", "doomed", "failed", "fills", "handle", "options", "savepoints")
 
     def __init__(self, handle: Any, options: TransactionOptions) -> None:
         self.handle = handle
         self.options = options
         self.doomed: BaseException | None = None
+        self.failed: BaseException | None = None
         self.after: list[Effect[Any, Any]] = []
         self.fills: list[Fill] = []
         self.savepoints = 0
+
+    def doom(self, error: BaseException) -> None:
+        """Nothing of it can stay; the first error counts."""
+        self.doomed = self.doomed or error
+
+    def name_savepoint(self) -> str:
+        """A name that no other savepoint of the transaction has."""
+        self.savepoints += 1
+        return f"ommi_{self.savepoints}"
 
 
 @final
@@ -222,16 +237,18 @@ class _Machine:
                         ending = ERROR
                 elif ending is ERROR:
                     if kind is Lash or (kind is Catch and isinstance(payload, frame.kinds)):
+                        if fiber.transaction is not None:
+                            fiber.transaction.failed = None
                         ending, payload, current = _next(frame.function, payload)
                     elif kind is Alt:
                         try:
                             payload = frame.function(payload)
                         except BaseException as defect:
                             ending, payload = DEFECT, defect
-                    elif kind is Either:
-                        ending, payload = VALUE, Failure(payload)
-                    elif kind is Swap:
-                        ending = VALUE
+                    elif kind is Either or kind is Swap:
+                        if fiber.transaction is not None:
+                            fiber.transaction.failed = None
+                        ending, payload = VALUE, Failure(payload) if kind is Either else payload
 
     def evaluate(self, fiber: Fiber, effect: Effect[Any, Any]) -> tuple[Ending, Any, Effect[Any, Any] | None] | None:
         """One of the rarer effects: an outcome, or an effect to go on with; `None` where the fiber waits."""
@@ -335,9 +352,11 @@ class _Machine:
             elif ending is VALUE:
                 transaction.fills.extend(call.fills)
             elif ending is CANCELLED:
-                transaction.doomed = transaction.doomed or _interrupted(call)
+                transaction.doom(_interrupted(call))
             elif ending is ERROR and dooms(payload):
-                transaction.doomed = transaction.doomed or payload
+                transaction.doom(payload)
+            elif ending is ERROR and is_write(call.perform.statement):
+                transaction.failed = payload
             if transaction is not None and transaction.doomed is not None and ending is ERROR:
                 ending, payload = DOOM, transaction.doomed
         self.ready.append((fiber, None, ending, payload))

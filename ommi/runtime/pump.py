@@ -5,9 +5,6 @@ A program that waits for one thing at a time runs in the task that called `run`,
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from contextvars import ContextVar
 from typing import Any, assert_never
 
 import anyio
@@ -37,6 +34,7 @@ from ommi.runtime.calls import (
 from ommi.runtime.clock import Clock
 from ommi.runtime.interpreter import OpenTransaction, Outcome, Program, interpret
 from ommi.runtime.perform import answer, request
+from ommi.runtime.turns import Turn, current_turn, joining
 
 __all__ = ["Pump"]
 
@@ -63,11 +61,15 @@ class Pump:
 
         Inside the body of a transaction of the same pump it joins that.
         """
-        turn = _TURN.get()
-        if turn is None or turn.pump is not self:
+        turn = current_turn(self)
+        if turn is None:
             return await _Run(self, interpret(effect, self.clock)).finish()
-        async with turn.taken():
-            return await _Run(self, interpret(effect, self.clock, turn.transaction)).finish()
+        return await self.join(effect, turn)
+
+    async def join(self, effect: Effect[Any, Any], turn: Turn) -> Outcome:
+        """Run an effect as part of a transaction, when it is its turn."""
+        async with turn.taken() as transaction:
+            return await _Run(self, interpret(effect, self.clock, transaction)).finish()
 
     async def call(self, call: Call) -> Outcome:
         """Make one call. Only a cancellation, or the end of the whole process, is raised."""
@@ -126,7 +128,7 @@ class Pump:
             if call.transaction is None:
                 value = await effect.start()
             else:
-                with joining(self, call.transaction):
+                async with joining(Turn(self, call.transaction)):
                     value = await effect.start()
         except effect.catching as error:
             return ERROR, error
@@ -149,43 +151,6 @@ async def _roll_back_to(handle: Transaction, name: str) -> None:
 
 
 _MARKS = {Mark.SET: _set, Mark.RELEASE: _release, Mark.ROLL_BACK_TO: _roll_back_to}
-
-
-class Turn:
-    """A transaction that runs started in its body join; they take turns on its connection."""
-
-    __slots__ = ("ended", "lock", "pump", "transaction")
-
-    def __init__(self, pump: Pump, transaction: OpenTransaction) -> None:
-        self.pump = pump
-        self.transaction = transaction
-        self.lock = anyio.Lock(fast_acquire=True)
-        self.ended = False
-
-    @asynccontextmanager
-    async def taken(self) -> AsyncIterator[None]:
-        async with self.lock:
-            if self.ended:
-                raise RuntimeError(
-                    "this task was started in the body of a transaction that has ended since: "
-                    "finish such tasks in the body, or start them outside of it"
-                )
-            yield
-
-
-_TURN: ContextVar[Turn | None] = ContextVar("ommi_turn", default=None)
-
-
-@contextmanager
-def joining(pump: Pump, transaction: OpenTransaction) -> Iterator[None]:
-    """Let runs in this context, and in tasks that inherit it, join the transaction until it is left."""
-    turn = Turn(pump, transaction)
-    token = _TURN.set(turn)
-    try:
-        yield
-    finally:
-        turn.ended = True
-        _TURN.reset(token)
 
 
 class _Run:

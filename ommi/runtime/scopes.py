@@ -84,8 +84,7 @@ def _nested(
     refused = _refused(transaction.options, options)
     if refused is not None:
         return ERROR, refused
-    transaction.savepoints += 1
-    name = f"ommi_{transaction.savepoints}"
+    name = transaction.name_savepoint()
     after, fills, handle = len(transaction.after), len(transaction.fills), transaction.handle
     ending, payload = yield Marking(handle, Mark.SET, name)
     if ending is not VALUE:
@@ -98,6 +97,7 @@ def _nested(
     if ending is not VALUE:
         del transaction.after[after:]
         del transaction.fills[fills:]
+        transaction.failed = None
         undone = yield Marking(handle, Mark.ROLL_BACK_TO, name)
         if undone[0] is not VALUE:
             ending, payload = _doom(transaction, undone, payload)
@@ -114,7 +114,7 @@ def _doom(transaction: OpenTransaction, outcome: Outcome, earlier: Any) -> Outco
     """A savepoint that can be neither undone nor released leaves the transaction in no known state."""
     ending, payload = outcome
     if ending is ERROR and isinstance(payload, OmmiError):
-        transaction.doomed = payload
+        transaction.doom(payload)
         if isinstance(earlier, BaseException):
             payload.add_note(f"while undoing what had failed with: {earlier!r}")
         return DOOM, payload

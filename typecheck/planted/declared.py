@@ -21,8 +21,8 @@ KeywordOnly("Ada", "x", 3)  # WANT mypy pyright
 Attrs("Ada", "36")  # WANT mypy pyright
 Attrs("Ada", 36, nope=1)  # WANT mypy pyright
 Pydantic(name="Ada")  # WANT mypy pyright
-Pydantic(name="Ada", age="36")  # WANT plugins pyright
-Pydantic(name="Ada", age=36, nope=1)  # WANT plugins pyright
+Pydantic(name="Ada", age="36")  # WANT mypy pyright
+Pydantic(name="Ada", age=36, nope=1)  # WANT mypy pyright
 Struct("Ada", "36")  # WANT mypy pyright
 Admin("Ada", "ada@example.org", 36, level="x")  # WANT mypy pyright
 

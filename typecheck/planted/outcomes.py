@@ -27,7 +27,7 @@ from ommi import (
 )
 
 
-def missing_failure(outcome: Outcome[User, NotFound | DatabaseError]) -> str:  # WANT mypy[return]
+def missing_failure(outcome: Outcome[User, NotFound | DatabaseError]) -> str:  # WANT mypy[return] pyright
     match outcome:  # WANT mypy pyright
         case Success(user):
             return user.name
@@ -100,17 +100,16 @@ async def awaiting(db: Ommi) -> None:
     await find(User)  # WANT mypy pyright
     await db.find(User)  # WANT mypy pyright
     await db.add(3).value_or()  # WANT mypy pyright
-    db.add(User.make())  # WANT mypy pyright
-    db.find(User).all().value  # WANT mypy pyright
+    db.add(User.make())  # WANT mypy
+    db.find(User).all().value  # WANT mypy
     user: User = await db.add(User.make())  # WANT mypy pyright
     name: str = await db.find(User).fetch.one()  # WANT mypy pyright
     users: list[int] = await db.find(User).all().value  # WANT mypy pyright
     count: int = await db.find(User).count().value_or(None)  # WANT mypy pyright
     await (db.find(User).one() >> bind(len))  # WANT mypy pyright
     await (find(User).one() >> catch(NotFound)(lambda e: Effect.from_value(None)))  # WANT mypy pyright
-    fewer: BoundEffect[User | None, DatabaseError] = (
-        db.find(User).one() >> catch(NotFound)(lambda e: Effect.from_value(None))  # WANT mypy pyright
-    )
+    some = db.find(User).one() >> catch(NotFound)(lambda e: Effect.from_value(None))
+    fewer: BoundEffect[User | None, DatabaseError] = some  # WANT mypy pyright
     unbound: BoundEffect[User, ConstraintViolation | DatabaseError] = add(User.make())  # WANT mypy pyright
     db.find(User).where(lambda u: u.age > "x")  # WANT mypy pyright
     db.find(User).fetch.nope()  # WANT mypy pyright

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from models import Attrs, NoModel, Order, Pydantic, Struct, User
+from models import Attrs, Order, Pydantic, Struct, User
 
 from ommi import Effect, DatabaseError, Query, add, add_all, any_of, col, find, not_, ref, reload, save
 
@@ -120,12 +120,15 @@ everyone: Effect[User, DatabaseError] = users.all()  # WANT mypy pyright
 users.first().map(lambda user: user.name)  # WANT mypy pyright
 
 
-# a condition is no bool: at run time it raises
-if age > 18:  # WANT mypy[truthy-bool] pyright
+# a condition is no bool: at run time it raises. Of comparisons mypy does not ask whether they can be false, and of the
+# sides of `and` pyright does not
+if age > 18:  # WANT pyright
     pass
-if age:  # WANT mypy[truthy-bool] pyright
+if age:  # WANT mypy pyright
     pass
-both = age > 18 and age < 30  # WANT mypy[truthy-bool] pyright
-neither = not (age > 18)  # WANT mypy[truthy-bool] pyright
-chained = 18 < age < 30  # WANT pyright
-users.where(lambda u: col(u.age) > 3 and col(u.age) < 5)  # WANT mypy[truthy-bool] pyright
+if name.starts_with("A"):  # WANT mypy pyright
+    pass
+neither = not (age > 18)  # WANT mypy pyright
+both = name.starts_with("A") and age > 18  # WANT mypy
+users.where(lambda u: col(u.name).starts_with("A") and col(u.age) < 5)  # WANT mypy
+users.where(lambda u: not col(u.name).starts_with("A"))  # WANT mypy pyright

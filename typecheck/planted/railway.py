@@ -130,9 +130,9 @@ def bare_yield(id: int) -> Prog[Order, ConstraintViolation | DatabaseError]:
     return (yield from order(user))  # WANT mypy pyright
 
 
-@effect
+@effect  # WANT mypy pyright
 def no_program(id: int) -> Effect[User, ConstraintViolation | DatabaseError]:  # WANT mypy pyright
-    user = yield from add(User.make())
+    user = yield from add(User.make())  # WANT pyright
     return user
 
 
@@ -144,7 +144,7 @@ def no_generator(id: int) -> Effect[User, ConstraintViolation | DatabaseError]:
 @effect
 def awaiting(db: Ommi) -> Prog[User, ConstraintViolation | DatabaseError]:
     user = await add(User.make())  # WANT mypy pyright
-    return (yield from add(user))
+    return (yield from add(User.make()))
 
 
 @effect

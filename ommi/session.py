@@ -1,0 +1,95 @@
+"""The words of `ommi`, bound to where they run: what a database and a transaction block have in common."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from typing import Any, overload
+
+from returns.result import Failure, Success
+from typing_extensions import TypeVar
+
+from ommi.bound import BoundEffect, BoundQuery
+from ommi.effects.effect import Effect
+from ommi.effects.finding import Query, Rows, find
+from ommi.effects.operations import add, add_all, delete, reload, save, upsert
+from ommi.errors import ConstraintViolation, DatabaseError, NotFound, StaleRecord
+from ommi.query.expressions import Predicate
+from ommi.runtime.calls import Ending
+from ommi.runtime.interpreter import Outcome
+
+__all__ = ["Session", "check_effect", "outcome"]
+
+T = TypeVar("T")
+E = TypeVar("E")
+M = TypeVar("M")
+
+
+class Session(ABC):
+    """Something that runs effects, and makes them bound to itself."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    async def run(self, effect: Effect[T, E], /) -> Success[T] | Failure[E]:
+        """Run an effect: `Success` with its value or `Failure` with its error."""
+
+    @overload
+    def find(
+        self, model: type[M], /, *conditions: Predicate[Any] | bool | Callable[[M], Predicate[Any] | bool]
+    ) -> BoundQuery[M]: ...
+    @overload
+    def find(self, condition: Predicate[M], /, *conditions: Predicate[Any] | bool) -> BoundQuery[M]: ...
+    def find(self, subject: Any, /, *conditions: Any) -> BoundQuery[Any]:
+        """`find`, bound to where it runs."""
+        return BoundQuery(find(subject, *conditions), self)
+
+    def add(self, record: M, /) -> BoundEffect[M, ConstraintViolation | DatabaseError]:
+        """`add`, bound to where it runs."""
+        return BoundEffect(add(record), self)
+
+    def add_all(self, records: Iterable[M], /) -> BoundEffect[list[M], ConstraintViolation | DatabaseError]:
+        """`add_all`, bound to where it runs."""
+        return BoundEffect(add_all(records), self)
+
+    def save(
+        self, record: M, /
+    ) -> BoundEffect[M, NotFound | StaleRecord | ConstraintViolation | DatabaseError]:
+        """`save`, bound to where it runs."""
+        return BoundEffect(save(record), self)
+
+    def upsert(
+        self, record: M, /, *, on: object = None, update: Iterable[object] | None = None
+    ) -> BoundEffect[M, ConstraintViolation | DatabaseError]:
+        """`upsert`, bound to where it runs."""
+        return BoundEffect(upsert(record, on=on, update=update), self)
+
+    def delete(self, record: object, /) -> BoundEffect[None, NotFound | ConstraintViolation | DatabaseError]:
+        """`delete`, bound to where it runs."""
+        return BoundEffect(delete(record), self)
+
+    def reload(self, record: M, /) -> BoundEffect[M, NotFound | DatabaseError]:
+        """`reload`, bound to where it runs."""
+        return BoundEffect(reload(record), self)
+
+
+def outcome(ended: Outcome) -> Success[Any] | Failure[Any]:
+    """How a run ended, for the caller; a defect is raised as it is."""
+    ending, payload = ended
+    if ending is Ending.VALUE:
+        return Success(payload)
+    if ending is Ending.DEFECT:
+        raise payload
+    return Failure(payload)
+
+
+def check_effect(found: object) -> None:
+    """`TypeError` for what is no effect, with what to write."""
+    if isinstance(found, Effect):
+        return
+    if isinstance(found, (Query, Rows, BoundQuery)):
+        raise TypeError(f"run takes an effect, and {found!r} is a query: end it with .all(), .one(), .first(), …")
+    if callable(found):
+        name = getattr(found, "__qualname__", repr(found))
+        raise TypeError(f"run takes an effect, and {name} is a function: call it, and give @effect to a program")
+    raise TypeError(f"run takes an effect, such as find(User).all(), not {found!r}")
