@@ -84,7 +84,12 @@ class BoundEffect(Binding[T_co, E_co]):
         return BoundEffect(effect, self.database)
 
     def __rshift__(self, step: Callable[[Effect[T_co, E_co]], Effect[U, E2]], /) -> BoundEffect[U, E2]:
-        return self._bound(step(self.source))
+        if not callable(step):
+            return NotImplemented
+        after = step(self.source)
+        if not isinstance(after, Effect):  # catch(NotFound) without its handler takes anything
+            raise TypeError(f">> takes what makes an effect of an effect, such as bind(f), not {step!r}")
+        return self._bound(after)
 
     def map(self, function: Callable[[T_co], U]) -> BoundEffect[U, E_co]:  # type: ignore[override]
         return self._bound(self.source.map(function))

@@ -212,7 +212,8 @@ class _Run:
                 # the program hears of it, and what it still has to do, it does undisturbed
                 cancelled = reason
                 with CancelScope(shield=True):
-                    commands = await calls.work(self.advance(calls.interrupted()))
+                    news = calls.interrupted()
+                    commands = await calls.work(self.advance(news) if news else [])
                     await self.drive(commands)
         if cancelled is not None:
             self.raise_defect()

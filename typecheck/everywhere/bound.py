@@ -16,6 +16,7 @@ from ommi import (
     DatabaseError,
     Effect,
     Failure,
+    IsolationLevel,
     MultipleFound,
     NotFound,
     Ommi,
@@ -23,6 +24,8 @@ from ommi import (
     Schedule,
     StaleRecord,
     Success,
+    Transaction,
+    TransactionOptions,
     UniqueViolation,
     add,
     alt,
@@ -76,6 +79,20 @@ async def opened() -> None:
     async with Ommi.connect("sqlite:///app.db") as db:
         assert_type(db, Ommi)
         assert_type(await db.run(db.schema.create(collection)), Success[None] | Failure[DatabaseError])
+
+
+async def transactions(db: Ommi) -> None:
+    options = TransactionOptions(isolation_level=IsolationLevel.SERIALIZABLE, read_only=False, timeout=3)
+    async with db.transaction(options) as tx:
+        assert_type(tx, Transaction)
+        assert_type(await tx.run(find(User).one()), Success[User] | Failure[NotFound | MultipleFound | DatabaseError])
+        assert_type(await tx.add(user), Success[User] | Failure[ConstraintViolation | DatabaseError])
+        assert_type(await tx.find(User).where(lambda u: u.age > 3).all().value, list[User])
+        assert_type(tx.save(user), BoundEffect[User, NotFound | StaleRecord | ConstraintViolation | DatabaseError])
+        async with tx.transaction() as nested:
+            assert_type(nested, Transaction)
+        assert_type(await tx.savepoint("before"), None)
+        assert_type(await tx.rollback_to_savepoint("before"), None)
 
 
 def words(db: Ommi) -> None:

@@ -81,9 +81,16 @@ assert_type(
 assert_type(place(User.make()).bind(pay).map(float), Effect[float, ConstraintViolation | DatabaseError | TooPoor])
 assert_type(Effect.from_value(User.make()).bind(add), Effect[User, ConstraintViolation | DatabaseError])
 
-# branches of one lambda
+
+# branches of one function
+def rich(user: User) -> Effect[Order, ConstraintViolation | DatabaseError | TooPoor]:
+    if user.age < 18:
+        return Effect.from_failure(TooPoor())
+    return place(user)
+
+
 assert_type(
-    one_user().bind(lambda user: place(user) if user.age else Effect.from_failure(TooPoor())),
+    one_user().bind(rich),
     Effect[Order, NotFound | MultipleFound | DatabaseError | ConstraintViolation | TooPoor],
 )
 

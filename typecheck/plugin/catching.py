@@ -65,18 +65,25 @@ def bound(db: Ommi, at: BoundEffect[int, TooPoor | Closed | NotFound]) -> None:
 
 
 def untyped(found: Effect[Any, Any], anything: Any) -> None:
-    assert_type(found >> catch(NotFound)(lambda e: Effect.from_value(3)), Effect[Any, Any])
+    assert_type(found >> catch(NotFound)(lambda e: Effect.from_value(3)), Effect[Any | int, Any])
     assert_type(anything >> catch(NotFound)(lambda e: Effect.from_value(3)), Any)
 
 
+def declared() -> Effect[int | None, TooPoor | Closed | DatabaseError]:
+    return shop() >> catch(NotFound)(to_none)
+
+
+declared_too: Effect[int | None, Closed] = shop() >> catch(NotFound, DatabaseError, TooPoor)(to_none)
+
+
 def undeclared() -> Effect[int | None, TooPoor | DatabaseError]:
-    return shop() >> catch(NotFound)(to_none)  # WANT plugins
+    return shop() >> catch(NotFound)(to_none)  # WANT plugins[operator]
 
 
 def wrong(error: ConstraintViolation) -> Effect[int, Never]:
     return Effect.from_value(3)
 
 
-shop() >> catch(NotFound)(wrong)  # WANT plugins
-3 >> catch(NotFound)(to_none)  # WANT plugins
-find(User) >> catch(NotFound)(to_none)  # WANT plugins
+shop() >> catch(NotFound)(wrong)  # WANT plugins[arg-type]
+3 >> catch(NotFound)(to_none)  # WANT plugins[operator]
+find(User) >> catch(NotFound)(to_none)  # WANT plugins[operator]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, TypeVar, assert_type
+from dataclasses import dataclass
+from typing import Annotated, TypeVar, assert_type
 from uuid import UUID
 
 import attrs
@@ -150,7 +150,6 @@ assert_type(User.table, str)
 assert_type(User.make(), User)
 assert_type(User.limit(), int)
 assert_type(User.greet(user, user), str)
-assert_type(User.label.fget, Any)  # WANT plugins
 assert_type(User.__name__, str)
 assert_type(Pydantic._cache, dict[str, int])
 assert_type(NoModel.age, int)
@@ -213,42 +212,42 @@ def bound(db: Ommi) -> None:
 
 
 # what must be found
-User.nope  # WANT plugins
-User.age > "x"  # WANT plugins
-User.age < None  # WANT plugins
-User.age > User.name  # WANT plugins
-User.age.is_null()  # WANT plugins
-User.age.starts_with("a")  # WANT plugins
-User.age.in_(["a"])  # WANT plugins
-User.name.in_(find(Order).select(Order.total))  # WANT plugins
-User.age.between("a", "b")  # WANT plugins
-User.name + "x"  # WANT plugins
-User.tags.contains(3)  # WANT plugins
-User.height.coalesce("x")  # WANT plugins
-Slotted.age > "x"  # WANT plugins
-FrozenSlotted.age > "x"  # WANT plugins
-Attrs.age > "x"  # WANT plugins
-Pydantic.age > "x"  # WANT plugins
-Struct.age > "x"  # WANT plugins
-Admin.level > "x"  # WANT plugins
-find(User).where(User.age == "x")  # WANT plugins
-find(User).where(User.age != User.name)  # WANT plugins
-find(User).where(User.age == None)  # WANT plugins
-find(User).where(Order.colour == "red")  # WANT plugins
-find(User).where(User.name)  # WANT plugins
-find(User.name)  # WANT plugins
-find(user.age > 18)  # WANT plugins
-find(NoModel.age > 18)  # WANT plugins
-find(User).set(User.age, "x")  # WANT plugins
-find(User).set(User.age, User.name)  # WANT plugins
-other: Query[Order] = find(User.age > 18)  # WANT plugins
-number: int = User.age  # WANT plugins
-User.age = 3  # WANT plugins
-Slotted.age = 3  # WANT plugins
-KeywordOnly.secret  # WANT plugins
-Pydantic(name="Ada", age="36")  # WANT plugins
-if User.name.starts_with("A"):  # WANT plugins
+User.nope  # WANT plugins[attr-defined]
+User.age > "x"  # WANT plugins[operator]
+find(User).where(User.age < None)  # WANT plugins[arg-type]
+User.age > User.name  # WANT plugins[operator]
+User.age.is_null()  # WANT plugins[misc]
+User.age.starts_with("a")  # WANT plugins[misc]
+User.age.in_(["a"])  # WANT plugins[list-item]
+User.name.in_(find(Order).select(Order.total))  # WANT plugins[arg-type]
+User.age.between("a", "b")  # WANT plugins[arg-type]
+User.name + "x"  # WANT plugins[misc]
+User.tags.contains(3)  # WANT plugins[arg-type]
+User.height.coalesce("x")  # WANT plugins[call-overload]
+Slotted.age > "x"  # WANT plugins[operator]
+FrozenSlotted.age > "x"  # WANT plugins[operator]
+Attrs.age > "x"  # WANT plugins[operator]
+Pydantic.age > "x"  # WANT plugins[operator]
+Struct.age > "x"  # WANT plugins[operator]
+Admin.level > "x"  # WANT plugins[operator]
+find(User).where(User.age == "x")  # WANT plugins[arg-type]
+find(User).where(User.age != User.name)  # WANT plugins[arg-type]
+find(User).where(User.age == None)  # WANT plugins[arg-type]
+find(User).where(Order.colour == "red")  # WANT plugins[arg-type]
+find(User).where(User.name)  # WANT plugins[arg-type]
+find(User.name)  # WANT plugins[call-overload]
+find(user.age > 18)  # WANT plugins[call-overload]
+find(NoModel.age > 18)  # WANT plugins[call-overload]
+find(User).set(User.age, "x")  # WANT plugins[misc]
+find(User).set(User.age, User.name)  # WANT plugins[arg-type]
+other: Query[Order] = find(User.age > 18)  # WANT plugins[arg-type]
+number: int = User.age  # WANT plugins[assignment]
+KeywordOnly.secret  # WANT plugins[attr-defined]
+Pydantic(name="Ada", age="36")  # WANT plugins[arg-type]
+if User.name.starts_with("A"):  # WANT plugins[truthy-bool]
     pass
-if User.age:  # WANT plugins
+if User.age:  # WANT plugins[truthy-bool]
     pass
-neither = not (User.age > 18)  # WANT plugins
+neither = not (User.age > 18)  # WANT plugins[truthy-bool]
+User.age = 3  # WANT plugins[misc]
+Slotted.age = 3  # WANT plugins[misc]

@@ -55,7 +55,7 @@ assert_type(
 )
 assert_type(flow(find(User).one(), lash(nothing)), Effect[User | None, Never])
 assert_type(flow(find(User).one(), alt(str)), Effect[User, str])
-flow(find(User).one(), bind(pay))  # WANT plugins
+flow(find(User).one(), bind(pay))  # WANT plugins[arg-type]
 
 
 async def outcomes(db: Ommi) -> None:

@@ -70,14 +70,17 @@ class PooledDriver(ABC):
     async def close(self) -> None:
         """Refuse new work, wait for what is under way, and close every connection.
 
-        Open transactions may go on for `acquire_timeout` seconds; what is still open then is rolled back.
+        Open transactions may go on for `acquire_timeout` seconds; what is still open then is rolled back. Cancelled,
+        it waits no longer: what runs is interrupted.
         """
         writer, readers = self._writer, self._readers
         if writer is None or readers is None:
             return
-        await _close(writer, readers)
-        if self._writer is writer:
-            self._writer = self._readers = None
+        try:
+            await _close(writer, readers)
+        finally:
+            if self._writer is writer:
+                self._writer = self._readers = None
 
     async def execute(self, request: Request, /) -> Any:
         """Run one statement and commit it.

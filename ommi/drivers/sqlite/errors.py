@@ -6,10 +6,10 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, assert_never
 
-from ommi.drivers.violations import check_fails, required, taken
 from ommi.drivers.sql.compiler import Compiler
 from ommi.drivers.sqlite.functions import failure
 from ommi.drivers.sqlite.references import foreign_keys, violated_reference
+from ommi.drivers.violations import check_fails, required, taken
 from ommi.errors import (
     CheckViolation,
     ConnectionFailed,
@@ -41,7 +41,7 @@ from ommi.query.statements import (
     schemas_of,
 )
 from ommi.schema import Field, Row, Schema
-from ommi.values import DEFAULT
+from ommi.values import DEFAULT, Kind
 
 __all__ = ["translate"]
 
@@ -107,6 +107,11 @@ def _meaning(
     primary = code & 0xFF
     if primary == sqlite3.SQLITE_CONSTRAINT:
         return _constraint(error, code, connection, compiler, statement, row)
+    if primary == sqlite3.SQLITE_MISMATCH and isinstance(statement, Update):
+        # the key of a table whose rows are numbered is the row number: a missing one is no value of its type
+        for field, _ in statement.assignments:
+            if field.is_key and field.type.kind is Kind.INT:
+                return required(statement.schema, field)
     if primary in _MEANT:
         kind, said = _MEANT[primary]
         found = kind(f"{doing}{said}", code=name)

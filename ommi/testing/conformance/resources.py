@@ -10,6 +10,7 @@ import anyio
 import pytest
 from anyio import CancelScope
 from anyio.lowlevel import checkpoint
+from returns.result import Success
 
 from ommi.database import Ommi
 from ommi.effects.effect import Effect
@@ -184,7 +185,8 @@ class Resources(DatabaseTests):
         while not finished:
             async with anyio.create_task_group() as group:
                 group.start_soon(_cancel_later, group.cancel_scope, turn)
-                finished = (await db.run(long_program())).map(lambda _: True).value_or(False)
+                finished = isinstance(await db.run(long_program()), Success)
+                assert finished
                 group.cancel_scope.cancel()
             await require_whole(db)
             await _clean(db)
@@ -227,7 +229,8 @@ async def _cancelled_at(db: Ommi, when: str, number: int) -> bool:
     hooks: dict[str, Callable[[DriverStep], Awaitable[None]]] = {when: hook}
     with CancelScope() as scope:
         async with Ommi(Interposed(db.driver, **hooks)) as disturbed:
-            await disturbed.run(long_program())
+            outcome = await disturbed.run(long_program())
+            assert isinstance(outcome, Success), outcome
     return met >= number
 
 

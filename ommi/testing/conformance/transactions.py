@@ -95,8 +95,12 @@ class Transactions(DatabaseTests):
         assert await names(db) == ["b"]
 
     async def test_cancellation_rolls_back(self, db: Ommi) -> None:
+        async def cancel() -> None:
+            scope.cancel()
+            await anyio.sleep_forever()
+
         with CancelScope() as scope:
-            await db.run(tagged("a").map(lambda _: scope.cancel()).bind(lambda _: tagged("b")).transactional())
+            await db.run(tagged("a").bind(lambda _: Effect.from_awaitable(cancel)).transactional())
         assert scope.cancelled_caught
         assert await names(db) == []
 

@@ -505,6 +505,18 @@ async def test_a_cancelled_open_leaves_nothing_behind(file: Path) -> None:
         assert await driver.execute(count()) == 0
 
 
+async def test_a_cancelled_close_is_a_close(driver: SQLiteDriver) -> None:
+    await driver.open()
+    transaction = await driver.begin(WRITING)
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        await driver.close()
+    assert our_threads() == []
+    await transaction.rollback()
+    await driver.open()
+    await driver.close()
+
+
 async def test_a_database_can_be_opened_for_reading_only(file: Path) -> None:
     async with opened(SQLiteDriver(file)) as driver:
         await driver.execute(insert("Ada"))

@@ -478,6 +478,25 @@ async def test_a_cancelled_close_interrupts_what_runs() -> None:
         assert our_threads() == []
 
 
+async def test_a_cancelled_close_takes_leases_back_and_refuses_what_waits() -> None:
+    async with anyio.create_task_group() as group, pool_of() as pool:
+        lease = await pool.lease(begin)
+
+        async def ask() -> None:
+            with pytest.raises(Closed):
+                await pool.run(select, 1)
+
+        group.start_soon(ask)
+        await checkpoint()
+        await checkpoint()
+        with anyio.fail_after(10), anyio.CancelScope() as scope:
+            scope.cancel()
+            await pool.close()
+        assert our_threads() == []
+        with pytest.raises(Closed):
+            await lease.run(select, 1)
+
+
 async def test_an_abandoned_pool_ends_its_threads() -> None:
     async with pool_of(2) as pool:
         await pool.lease(begin)

@@ -1,0 +1,207 @@
+"""What `import ommi` gives, costs and does not do."""
+
+import inspect
+import re
+import subprocess
+import sys
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import ommi
+
+ROOT = Path(__file__).resolve().parent.parent
+
+PUBLIC = [
+    "BoundEffect",
+    "BoundQuery",
+    "BoundRows",
+    "Check",
+    "CheckViolation",
+    "Column",
+    "CommitUnknown",
+    "ConnectionFailed",
+    "ConnectionLost",
+    "ConstraintViolation",
+    "DatabaseError",
+    "Deadlock",
+    "DecodeError",
+    "Effect",
+    "EncodeError",
+    "Expression",
+    "Failure",
+    "ForeignKeyViolation",
+    "Index",
+    "IsolationLevel",
+    "Key",
+    "LockTimeout",
+    "MaxLength",
+    "ModelCollection",
+    "MultipleFound",
+    "Naive",
+    "NotFound",
+    "NotNullViolation",
+    "Ommi",
+    "OmmiError",
+    "OnDelete",
+    "Outcome",
+    "PermissionDenied",
+    "PoolTimeout",
+    "Predicate",
+    "Prog",
+    "Query",
+    "QueryRejected",
+    "ReferenceTo",
+    "Rows",
+    "Schedule",
+    "SchemaMismatch",
+    "SerializationConflict",
+    "ServerDefault",
+    "StaleRecord",
+    "StatementTimeout",
+    "StoreAs",
+    "Success",
+    "Transaction",
+    "TransactionConflict",
+    "TransactionOptions",
+    "Unavailable",
+    "Unique",
+    "UniqueViolation",
+    "UnsupportedOperation",
+    "Version",
+    "add",
+    "add_all",
+    "all_of",
+    "alt",
+    "any_of",
+    "attempt",
+    "auto",
+    "bind",
+    "bracket",
+    "catch",
+    "col",
+    "delete",
+    "effect",
+    "find",
+    "gather",
+    "global_collection",
+    "lash",
+    "map_",
+    "not_",
+    "ommi_model",
+    "race",
+    "ref",
+    "reload",
+    "requires_database",
+    "save",
+    "sleep",
+    "tap",
+    "traverse",
+    "upsert",
+    "validate",
+]
+
+# Imported by drivers, by the models of a user, or by tests: never by `import ommi`.
+OPTIONAL = {
+    "aiosqlite",
+    "asyncpg",
+    "attr",
+    "attrs",
+    "bson",
+    "hypothesis",
+    "msgspec",
+    "mypy",
+    "psycopg",
+    "pydantic",
+    "pymongo",
+    "pytest",
+    "sqlite3",
+    "trio",
+}
+
+
+def test_the_public_names_are_these() -> None:
+    assert sorted(ommi.__all__) == sorted(PUBLIC)
+
+
+def test_the_public_names_are_sorted_as_ruff_sorts_them() -> None:
+    assert ommi.__all__ == sorted(name for name in ommi.__all__ if not name[0].islower()) + sorted(
+        name for name in ommi.__all__ if name[0].islower()
+    )
+
+
+def test_a_star_import_gives_the_public_names_and_no_other() -> None:
+    namespace: dict[str, Any] = {}
+    exec("from ommi import *", namespace)
+    assert sorted(namespace.keys() - {"__builtins__"}) == sorted(PUBLIC)
+
+
+@pytest.mark.parametrize("name", [name for name in PUBLIC if inspect.isroutine(getattr(ommi, name, None))])
+def test_a_function_says_what_it_does(name: str) -> None:
+    first = (inspect.getdoc(getattr(ommi, name)) or "").partition("\n")[0]
+    assert re.fullmatch(r"[A-Z`].+[.`:]", first)
+
+
+def test_the_package_says_that_it_is_typed() -> None:
+    assert files("ommi").joinpath("py.typed").is_file()
+
+
+def test_the_version_is_written_once() -> None:
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert "version" not in declared["project"]
+    assert declared["project"]["dynamic"] == ["version"]
+    source = ROOT / declared["tool"]["hatch"]["version"]["path"]
+    assert source == Path(ommi.__file__)
+    assert re.findall(r'^__version__ = "(.+)"$', source.read_text(encoding="utf-8"), re.MULTILINE) == [ommi.__version__]
+    assert re.fullmatch(r"\d+\.\d+\.\d+((a|b|rc)\d+)?", ommi.__version__)
+
+
+def python(code: str) -> str:
+    """What a new interpreter prints; that it succeeds is asserted."""
+    ended = subprocess.run(
+        [sys.executable, "-B", "-W", "error", "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
+
+
+def test_importing_ommi_imports_no_driver_and_no_model_library() -> None:
+    loaded = python("import sys, ommi; print(*{name.partition('.')[0] for name in sys.modules})").split()
+    assert "ommi" in loaded
+    assert OPTIONAL & set(loaded) == set()
+
+
+def test_importing_ommi_imports_no_driver_of_its_own() -> None:
+    loaded = python("import sys, ommi; print(*sys.modules)").split()
+    drivers = {name for name in loaded if name.startswith("ommi.drivers.")}
+    assert drivers == {"ommi.drivers.driver", "ommi.drivers.registry"}
+
+
+IMPORTING_IS_WATCHED = """
+import sys
+
+READ = (".py", ".pyc", ".so", ".pyd", ".zip")
+OUTSIDE = ("glob", "shutil", "signal", "socket", "sqlite3", "subprocess", "tempfile", "urllib")
+CALLS = ("_thread.start_new_thread", "os.fork", "os.mkdir", "os.remove", "os.rename", "os.system")
+
+def watch(event, arguments):
+    if event == "open":
+        path, mode, _ = arguments
+        known = mode in ("r", "rb") and str(path).endswith(READ)
+    else:
+        known = event.split(".")[0] not in OUTSIDE and event not in CALLS
+    if not known:
+        happened.append((event, *arguments))
+
+happened = []
+sys.addaudithook(watch)
+import ommi
+print(happened)
+"""
+
+
+def test_importing_ommi_reads_its_code_and_touches_nothing_else() -> None:
+    assert python(IMPORTING_IS_WATCHED) == "[]\n"
