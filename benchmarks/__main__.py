@@ -49,7 +49,9 @@ def _table(times: dict[str, dict[str, list[float]]], contenders: list[str]) -> l
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.splitlines()[0] if __doc__ else "")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=__doc__.splitlines()[0] if __doc__ else ""
+    )
     parser.add_argument("--row", action="append", choices=[*ROWS], help="only this row (may be repeated)")
     parser.add_argument("--contender", action="append", choices=[*CONTENDERS], help="only this one, besides raw")
     parser.add_argument("--repeat", type=int, default=5, help="measurements of each (default 5)")
@@ -70,7 +72,10 @@ def main() -> None:
                 times[row][name].append(_measured(row, name))
             print(f"\r{row}: {turn + 1} of {chosen.repeat}".ljust(60), end="", file=sys.stderr, flush=True)
     print("\r".ljust(61) + "\r", end="", file=sys.stderr)
-    print(f"time relative to raw aiosqlite (median of {chosen.repeat}); Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}")
+    print(
+        f"time relative to raw aiosqlite (median of {chosen.repeat}); "
+        f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}"
+    )
     print("\n".join(_table(times, contenders)))
     if chosen.json is not None:
         chosen.json.write_text(json.dumps(times, indent=1))

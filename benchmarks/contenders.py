@@ -190,7 +190,9 @@ class WithOmmi:
         return (await self.database.run(find(Record).where(lambda r: r.id == key).one())).unwrap()
 
     async def page(self, age: int) -> list[Record]:
-        query = find(Record).where(lambda r: r.age > age, lambda r: r.active == True, lambda r: r.name.startswith("name"))  # noqa: E712
+        query = find(Record).where(
+            lambda r: r.age > age, lambda r: r.active == True, lambda r: r.name.startswith("name")
+        )
         return (await self.database.run(query.order_by(lambda r: col(r.age).desc).limit(20).all())).unwrap()
 
     async def update(self, key: int, age: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from ommi import Key, ModelCollection, auto, ommi_model
@@ -35,7 +35,7 @@ CREATE = """CREATE TABLE IF NOT EXISTS "record" ("name" TEXT NOT NULL, "email" T
 "id" INTEGER PRIMARY KEY NOT NULL) STRICT"""
 INSERT = "INSERT INTO record (name, email, age, score, active, joined, nick) VALUES (?, ?, ?, ?, ?, ?, ?)"
 SELECT = "SELECT name, email, age, score, active, joined, nick, id FROM record"
-_START = datetime(2026, 1, 1, tzinfo=timezone.utc)
+_START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def record(number: int) -> Record:

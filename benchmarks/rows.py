@@ -67,7 +67,9 @@ async def page(contender: Contender) -> float:
     for number in range(200):
         found = await contender.page(number % 60)
     spent = time.perf_counter() - start
-    assert [one.age for one in found] == sorted((one.age for one in found), reverse=True) and len(found) == 20
+    ages = [one.age for one in found]
+    assert len(ages) == 20
+    assert ages == sorted(ages, reverse=True)
     return spent
 
 

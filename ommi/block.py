@@ -134,7 +134,18 @@ def recovered(transaction: OpenTransaction) -> BaseException | None:
 class _Block:
     """The task that holds the transaction, and how it and the caller tell each other."""
 
-    __slots__ = ("_group", "_leaving", "_options", "_outcome", "_problem", "_pump", "_ready", "_scope", "_token", "turn")
+    __slots__ = (
+        "_group",
+        "_leaving",
+        "_options",
+        "_outcome",
+        "_problem",
+        "_pump",
+        "_ready",
+        "_scope",
+        "_token",
+        "turn",
+    )
 
     turn: Turn
     _token: Token[Turn | None]
@@ -204,5 +215,7 @@ class _Block:
         if payload is error:
             return False
         if isinstance(payload, StatementTimeout) and self._options.timeout is not None:
-            raise StatementTimeout(f"the transaction block had not ended after {self._options.timeout} seconds") from payload
+            raise StatementTimeout(
+                f"the transaction block had not ended after {self._options.timeout} seconds"
+            ) from payload
         raise payload

@@ -114,7 +114,9 @@ class BoundEffect(Binding[T_co, E_co]):
     def lash(self, function: Callable[[E_co], Effect[U, E2]]) -> BoundEffect[T_co | U, E2]:  # type: ignore[override]
         return self._bound(self.source.lash(function))
 
-    def _catch(self, kinds: tuple[type[Any], ...], function: Callable[[Any], Effect[Any, Any]]) -> BoundEffect[Any, Any]:
+    def _catch(
+        self, kinds: tuple[type[Any], ...], function: Callable[[Any], Effect[Any, Any]]
+    ) -> BoundEffect[Any, Any]:
         return self._bound(self.source._catch(kinds, function))
 
     def swap(self) -> BoundEffect[E_co, T_co]:  # type: ignore[override]
@@ -297,27 +299,75 @@ class BoundQuery(Generic[M]):
     @overload
     def select(self, shape: Callable[[M], tuple[A1, A2, A3, A4, A5]], /) -> BoundRows[tuple[A1, A2, A3, A4, A5]]: ...
     @overload
-    def select(self, shape: Callable[[M], tuple[A1, A2, A3, A4, A5, A6]], /) -> BoundRows[tuple[A1, A2, A3, A4, A5, A6]]: ...
+    def select(
+        self, shape: Callable[[M], tuple[A1, A2, A3, A4, A5, A6]], /
+    ) -> BoundRows[tuple[A1, A2, A3, A4, A5, A6]]: ...
     @overload
-    def select(self, shape: Callable[[M], tuple[A1, A2, A3, A4, A5, A6, A7]], /) -> BoundRows[tuple[A1, A2, A3, A4, A5, A6, A7]]: ...
+    def select(
+        self, shape: Callable[[M], tuple[A1, A2, A3, A4, A5, A6, A7]], /
+    ) -> BoundRows[tuple[A1, A2, A3, A4, A5, A6, A7]]: ...
     @overload
-    def select(self, shape: Callable[[M], tuple[A1, A2, A3, A4, A5, A6, A7, A8]], /) -> BoundRows[tuple[A1, A2, A3, A4, A5, A6, A7, A8]]: ...
+    def select(
+        self, shape: Callable[[M], tuple[A1, A2, A3, A4, A5, A6, A7, A8]], /
+    ) -> BoundRows[tuple[A1, A2, A3, A4, A5, A6, A7, A8]]: ...
     @overload
     def select(self, c1: Expression[Any, A1], /) -> BoundRows[tuple[A1]]: ...
     @overload
     def select(self, c1: Expression[Any, A1], c2: Expression[Any, A2], /) -> BoundRows[tuple[A1, A2]]: ...
     @overload
-    def select(self, c1: Expression[Any, A1], c2: Expression[Any, A2], c3: Expression[Any, A3], /) -> BoundRows[tuple[A1, A2, A3]]: ...
+    def select(
+        self, c1: Expression[Any, A1], c2: Expression[Any, A2], c3: Expression[Any, A3], /
+    ) -> BoundRows[tuple[A1, A2, A3]]: ...
     @overload
-    def select(self, c1: Expression[Any, A1], c2: Expression[Any, A2], c3: Expression[Any, A3], c4: Expression[Any, A4], /) -> BoundRows[tuple[A1, A2, A3, A4]]: ...
+    def select(
+        self, c1: Expression[Any, A1], c2: Expression[Any, A2], c3: Expression[Any, A3], c4: Expression[Any, A4], /
+    ) -> BoundRows[tuple[A1, A2, A3, A4]]: ...
     @overload
-    def select(self, c1: Expression[Any, A1], c2: Expression[Any, A2], c3: Expression[Any, A3], c4: Expression[Any, A4], c5: Expression[Any, A5], /) -> BoundRows[tuple[A1, A2, A3, A4, A5]]: ...
+    def select(
+        self,
+        c1: Expression[Any, A1],
+        c2: Expression[Any, A2],
+        c3: Expression[Any, A3],
+        c4: Expression[Any, A4],
+        c5: Expression[Any, A5],
+        /,
+    ) -> BoundRows[tuple[A1, A2, A3, A4, A5]]: ...
     @overload
-    def select(self, c1: Expression[Any, A1], c2: Expression[Any, A2], c3: Expression[Any, A3], c4: Expression[Any, A4], c5: Expression[Any, A5], c6: Expression[Any, A6], /) -> BoundRows[tuple[A1, A2, A3, A4, A5, A6]]: ...
+    def select(
+        self,
+        c1: Expression[Any, A1],
+        c2: Expression[Any, A2],
+        c3: Expression[Any, A3],
+        c4: Expression[Any, A4],
+        c5: Expression[Any, A5],
+        c6: Expression[Any, A6],
+        /,
+    ) -> BoundRows[tuple[A1, A2, A3, A4, A5, A6]]: ...
     @overload
-    def select(self, c1: Expression[Any, A1], c2: Expression[Any, A2], c3: Expression[Any, A3], c4: Expression[Any, A4], c5: Expression[Any, A5], c6: Expression[Any, A6], c7: Expression[Any, A7], /) -> BoundRows[tuple[A1, A2, A3, A4, A5, A6, A7]]: ...
+    def select(
+        self,
+        c1: Expression[Any, A1],
+        c2: Expression[Any, A2],
+        c3: Expression[Any, A3],
+        c4: Expression[Any, A4],
+        c5: Expression[Any, A5],
+        c6: Expression[Any, A6],
+        c7: Expression[Any, A7],
+        /,
+    ) -> BoundRows[tuple[A1, A2, A3, A4, A5, A6, A7]]: ...
     @overload
-    def select(self, c1: Expression[Any, A1], c2: Expression[Any, A2], c3: Expression[Any, A3], c4: Expression[Any, A4], c5: Expression[Any, A5], c6: Expression[Any, A6], c7: Expression[Any, A7], c8: Expression[Any, A8], /) -> BoundRows[tuple[A1, A2, A3, A4, A5, A6, A7, A8]]: ...
+    def select(
+        self,
+        c1: Expression[Any, A1],
+        c2: Expression[Any, A2],
+        c3: Expression[Any, A3],
+        c4: Expression[Any, A4],
+        c5: Expression[Any, A5],
+        c6: Expression[Any, A6],
+        c7: Expression[Any, A7],
+        c8: Expression[Any, A8],
+        /,
+    ) -> BoundRows[tuple[A1, A2, A3, A4, A5, A6, A7, A8]]: ...
     @overload
     def select(self, c1: S, /) -> BoundRows[tuple[S]]: ...
     @overload
@@ -331,9 +381,13 @@ class BoundQuery(Generic[M]):
     @overload
     def select(self, c1: A1, c2: A2, c3: A3, c4: A4, c5: A5, c6: A6, /) -> BoundRows[tuple[A1, A2, A3, A4, A5, A6]]: ...
     @overload
-    def select(self, c1: A1, c2: A2, c3: A3, c4: A4, c5: A5, c6: A6, c7: A7, /) -> BoundRows[tuple[A1, A2, A3, A4, A5, A6, A7]]: ...
+    def select(
+        self, c1: A1, c2: A2, c3: A3, c4: A4, c5: A5, c6: A6, c7: A7, /
+    ) -> BoundRows[tuple[A1, A2, A3, A4, A5, A6, A7]]: ...
     @overload
-    def select(self, c1: A1, c2: A2, c3: A3, c4: A4, c5: A5, c6: A6, c7: A7, c8: A8, /) -> BoundRows[tuple[A1, A2, A3, A4, A5, A6, A7, A8]]: ...
+    def select(
+        self, c1: A1, c2: A2, c3: A3, c4: A4, c5: A5, c6: A6, c7: A7, c8: A8, /
+    ) -> BoundRows[tuple[A1, A2, A3, A4, A5, A6, A7, A8]]: ...
     def select(self, *columns: Any) -> BoundRows[Any]:
         """Only these columns, as tuples."""
         return BoundRows(self._query.select(*columns), self._database)

@@ -52,9 +52,7 @@ class Session(ABC):
         """`add_all`, bound to where it runs."""
         return BoundEffect(add_all(records), self)
 
-    def save(
-        self, record: M, /
-    ) -> BoundEffect[M, NotFound | StaleRecord | ConstraintViolation | DatabaseError]:
+    def save(self, record: M, /) -> BoundEffect[M, NotFound | StaleRecord | ConstraintViolation | DatabaseError]:
         """`save`, bound to where it runs."""
         return BoundEffect(save(record), self)
 

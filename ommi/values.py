@@ -10,7 +10,7 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Context, Decimal
 from enum import Enum, auto
 from typing import Any, Final, final
@@ -182,7 +182,7 @@ def _datetime(value: Any) -> datetime:
             "or declare the field Annotated[datetime, Naive]"
         )
     try:
-        moment: datetime = value.astimezone(timezone.utc)
+        moment: datetime = value.astimezone(UTC)
     except OverflowError as error:
         raise ValueError(f"{value!r} lies outside the years 1 to 9999 in UTC") from error
     return moment

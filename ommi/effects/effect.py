@@ -113,12 +113,16 @@ class Effect(  # type: ignore[type-var]  # as in every container of `returns`: K
     def from_awaitable(start: Callable[[], Awaitable[U]]) -> Effect[U, Never]: ...
     @overload
     @staticmethod
-    def from_awaitable(start: Callable[[], Awaitable[U]], *, catching: tuple[type[X], type[X2]]) -> Effect[U, X | X2]: ...
+    def from_awaitable(
+        start: Callable[[], Awaitable[U]], *, catching: tuple[type[X], type[X2]]
+    ) -> Effect[U, X | X2]: ...
     @overload
     @staticmethod
     def from_awaitable(start: Callable[[], Awaitable[U]], *, catching: tuple[type[X], ...]) -> Effect[U, X]: ...
     @staticmethod
-    def from_awaitable(start: Callable[[], Awaitable[Any]], *, catching: tuple[type[Any], ...] = ()) -> Effect[Any, Any]:
+    def from_awaitable(
+        start: Callable[[], Awaitable[Any]], *, catching: tuple[type[Any], ...] = ()
+    ) -> Effect[Any, Any]:
         """Await what `start` makes, anew in every run; exceptions of the classes in `catching` become failures."""
         return Await(start, catching=catching)
 

@@ -155,25 +155,71 @@ class Query(Generic[M]):
     @overload
     def select(self, shape: Callable[[M], tuple[A1, A2, A3, A4, A5, A6]], /) -> Rows[tuple[A1, A2, A3, A4, A5, A6]]: ...
     @overload
-    def select(self, shape: Callable[[M], tuple[A1, A2, A3, A4, A5, A6, A7]], /) -> Rows[tuple[A1, A2, A3, A4, A5, A6, A7]]: ...
+    def select(
+        self, shape: Callable[[M], tuple[A1, A2, A3, A4, A5, A6, A7]], /
+    ) -> Rows[tuple[A1, A2, A3, A4, A5, A6, A7]]: ...
     @overload
-    def select(self, shape: Callable[[M], tuple[A1, A2, A3, A4, A5, A6, A7, A8]], /) -> Rows[tuple[A1, A2, A3, A4, A5, A6, A7, A8]]: ...
+    def select(
+        self, shape: Callable[[M], tuple[A1, A2, A3, A4, A5, A6, A7, A8]], /
+    ) -> Rows[tuple[A1, A2, A3, A4, A5, A6, A7, A8]]: ...
     @overload
     def select(self, c1: Expression[Any, A1], /) -> Rows[tuple[A1]]: ...
     @overload
     def select(self, c1: Expression[Any, A1], c2: Expression[Any, A2], /) -> Rows[tuple[A1, A2]]: ...
     @overload
-    def select(self, c1: Expression[Any, A1], c2: Expression[Any, A2], c3: Expression[Any, A3], /) -> Rows[tuple[A1, A2, A3]]: ...
+    def select(
+        self, c1: Expression[Any, A1], c2: Expression[Any, A2], c3: Expression[Any, A3], /
+    ) -> Rows[tuple[A1, A2, A3]]: ...
     @overload
-    def select(self, c1: Expression[Any, A1], c2: Expression[Any, A2], c3: Expression[Any, A3], c4: Expression[Any, A4], /) -> Rows[tuple[A1, A2, A3, A4]]: ...
+    def select(
+        self, c1: Expression[Any, A1], c2: Expression[Any, A2], c3: Expression[Any, A3], c4: Expression[Any, A4], /
+    ) -> Rows[tuple[A1, A2, A3, A4]]: ...
     @overload
-    def select(self, c1: Expression[Any, A1], c2: Expression[Any, A2], c3: Expression[Any, A3], c4: Expression[Any, A4], c5: Expression[Any, A5], /) -> Rows[tuple[A1, A2, A3, A4, A5]]: ...
+    def select(
+        self,
+        c1: Expression[Any, A1],
+        c2: Expression[Any, A2],
+        c3: Expression[Any, A3],
+        c4: Expression[Any, A4],
+        c5: Expression[Any, A5],
+        /,
+    ) -> Rows[tuple[A1, A2, A3, A4, A5]]: ...
     @overload
-    def select(self, c1: Expression[Any, A1], c2: Expression[Any, A2], c3: Expression[Any, A3], c4: Expression[Any, A4], c5: Expression[Any, A5], c6: Expression[Any, A6], /) -> Rows[tuple[A1, A2, A3, A4, A5, A6]]: ...
+    def select(
+        self,
+        c1: Expression[Any, A1],
+        c2: Expression[Any, A2],
+        c3: Expression[Any, A3],
+        c4: Expression[Any, A4],
+        c5: Expression[Any, A5],
+        c6: Expression[Any, A6],
+        /,
+    ) -> Rows[tuple[A1, A2, A3, A4, A5, A6]]: ...
     @overload
-    def select(self, c1: Expression[Any, A1], c2: Expression[Any, A2], c3: Expression[Any, A3], c4: Expression[Any, A4], c5: Expression[Any, A5], c6: Expression[Any, A6], c7: Expression[Any, A7], /) -> Rows[tuple[A1, A2, A3, A4, A5, A6, A7]]: ...
+    def select(
+        self,
+        c1: Expression[Any, A1],
+        c2: Expression[Any, A2],
+        c3: Expression[Any, A3],
+        c4: Expression[Any, A4],
+        c5: Expression[Any, A5],
+        c6: Expression[Any, A6],
+        c7: Expression[Any, A7],
+        /,
+    ) -> Rows[tuple[A1, A2, A3, A4, A5, A6, A7]]: ...
     @overload
-    def select(self, c1: Expression[Any, A1], c2: Expression[Any, A2], c3: Expression[Any, A3], c4: Expression[Any, A4], c5: Expression[Any, A5], c6: Expression[Any, A6], c7: Expression[Any, A7], c8: Expression[Any, A8], /) -> Rows[tuple[A1, A2, A3, A4, A5, A6, A7, A8]]: ...
+    def select(
+        self,
+        c1: Expression[Any, A1],
+        c2: Expression[Any, A2],
+        c3: Expression[Any, A3],
+        c4: Expression[Any, A4],
+        c5: Expression[Any, A5],
+        c6: Expression[Any, A6],
+        c7: Expression[Any, A7],
+        c8: Expression[Any, A8],
+        /,
+    ) -> Rows[tuple[A1, A2, A3, A4, A5, A6, A7, A8]]: ...
     @overload
     def select(self, c1: S, /) -> Rows[tuple[S]]: ...
     @overload
@@ -187,9 +233,13 @@ class Query(Generic[M]):
     @overload
     def select(self, c1: A1, c2: A2, c3: A3, c4: A4, c5: A5, c6: A6, /) -> Rows[tuple[A1, A2, A3, A4, A5, A6]]: ...
     @overload
-    def select(self, c1: A1, c2: A2, c3: A3, c4: A4, c5: A5, c6: A6, c7: A7, /) -> Rows[tuple[A1, A2, A3, A4, A5, A6, A7]]: ...
+    def select(
+        self, c1: A1, c2: A2, c3: A3, c4: A4, c5: A5, c6: A6, c7: A7, /
+    ) -> Rows[tuple[A1, A2, A3, A4, A5, A6, A7]]: ...
     @overload
-    def select(self, c1: A1, c2: A2, c3: A3, c4: A4, c5: A5, c6: A6, c7: A7, c8: A8, /) -> Rows[tuple[A1, A2, A3, A4, A5, A6, A7, A8]]: ...
+    def select(
+        self, c1: A1, c2: A2, c3: A3, c4: A4, c5: A5, c6: A6, c7: A7, c8: A8, /
+    ) -> Rows[tuple[A1, A2, A3, A4, A5, A6, A7, A8]]: ...
     def select(self, *columns: Any) -> Rows[Any]:
         """Only these columns, as tuples: `select(User.name, User.age)`, `select(lambda u: (u.name, u.age))`."""
         found = [item for part in columns for item in _resolved(self.query.schema, part)]
@@ -288,7 +338,7 @@ def find(model: type[M], /, *conditions: Predicate[Any] | bool | Callable[[M], P
 @overload
 def find(condition: Predicate[M], /, *conditions: Predicate[Any] | bool) -> Query[M]: ...
 def find(subject: Any, /, *conditions: Any) -> Query[Any]:
-    """The records of a model, or those a condition is about: `find(User)`, `find(User, User.age > 18)`, `find(User.age > 18)`."""
+    """The records of a model: `find(User)`, `find(User, User.age > 18)`, or of a condition: `find(User.age > 18)`."""
     if isinstance(subject, type):
         return Query(_where(Select(schema_of(subject)), conditions))
     if not isinstance(subject, Predicate):
@@ -331,7 +381,9 @@ def _limited(query: Select, rows: int) -> Select:
 
 def _unlocked(query: Select, said: str) -> Select:
     if query.lock is not None:
-        raise TypeError(f"{said}() reads no rows that for_update() could lock: end the query with .all(), .one() or .first()")
+        raise TypeError(
+            f"{said}() reads no rows that for_update() could lock: end the query with .all(), .one() or .first()"
+        )
     return query
 
 
@@ -399,7 +451,9 @@ def _same_kind(column: Column[Any, Any], value: ExpressionNode) -> None:
 def _writable(query: Query[Any], said: str) -> None:
     found = query.query
     if (found.order, found.limit, found.offset, found.distinct, found.lock) != ((), None, None, False, None):
-        raise TypeError(f"{said}() takes only conditions: order, limit, offset, distinct and for_update belong to reading")
+        raise TypeError(
+            f"{said}() takes only conditions: order, limit, offset, distinct and for_update belong to reading"
+        )
     trivial = found.where is None or (isinstance(found.where, And) and not found.where.parts)
     if trivial and not query.unconditional:
         raise TypeError(

@@ -34,10 +34,9 @@ X = TypeVar("X", bound=Exception)
 X2 = TypeVar("X2", bound=Exception)
 X3 = TypeVar("X3", bound=Exception)
 
+
 @overload
-def gather(
-    e1: Effect[A1, E1], /, *, limit: int | None = None
-) -> Effect[tuple[A1], E1]: ...
+def gather(e1: Effect[A1, E1], /, *, limit: int | None = None) -> Effect[tuple[A1], E1]: ...
 @overload
 def gather(
     e1: Effect[A1, E1], e2: Effect[A2, E2], /, *, limit: int | None = None
@@ -52,19 +51,53 @@ def gather(
 ) -> Effect[tuple[A1, A2, A3, A4], E1 | E2 | E3 | E4]: ...
 @overload
 def gather(
-    e1: Effect[A1, E1], e2: Effect[A2, E2], e3: Effect[A3, E3], e4: Effect[A4, E4], e5: Effect[A5, E5], /, *, limit: int | None = None
+    e1: Effect[A1, E1],
+    e2: Effect[A2, E2],
+    e3: Effect[A3, E3],
+    e4: Effect[A4, E4],
+    e5: Effect[A5, E5],
+    /,
+    *,
+    limit: int | None = None,
 ) -> Effect[tuple[A1, A2, A3, A4, A5], E1 | E2 | E3 | E4 | E5]: ...
 @overload
 def gather(
-    e1: Effect[A1, E1], e2: Effect[A2, E2], e3: Effect[A3, E3], e4: Effect[A4, E4], e5: Effect[A5, E5], e6: Effect[A6, E6], /, *, limit: int | None = None
+    e1: Effect[A1, E1],
+    e2: Effect[A2, E2],
+    e3: Effect[A3, E3],
+    e4: Effect[A4, E4],
+    e5: Effect[A5, E5],
+    e6: Effect[A6, E6],
+    /,
+    *,
+    limit: int | None = None,
 ) -> Effect[tuple[A1, A2, A3, A4, A5, A6], E1 | E2 | E3 | E4 | E5 | E6]: ...
 @overload
 def gather(
-    e1: Effect[A1, E1], e2: Effect[A2, E2], e3: Effect[A3, E3], e4: Effect[A4, E4], e5: Effect[A5, E5], e6: Effect[A6, E6], e7: Effect[A7, E7], /, *, limit: int | None = None
+    e1: Effect[A1, E1],
+    e2: Effect[A2, E2],
+    e3: Effect[A3, E3],
+    e4: Effect[A4, E4],
+    e5: Effect[A5, E5],
+    e6: Effect[A6, E6],
+    e7: Effect[A7, E7],
+    /,
+    *,
+    limit: int | None = None,
 ) -> Effect[tuple[A1, A2, A3, A4, A5, A6, A7], E1 | E2 | E3 | E4 | E5 | E6 | E7]: ...
 @overload
 def gather(
-    e1: Effect[A1, E1], e2: Effect[A2, E2], e3: Effect[A3, E3], e4: Effect[A4, E4], e5: Effect[A5, E5], e6: Effect[A6, E6], e7: Effect[A7, E7], e8: Effect[A8, E8], /, *, limit: int | None = None
+    e1: Effect[A1, E1],
+    e2: Effect[A2, E2],
+    e3: Effect[A3, E3],
+    e4: Effect[A4, E4],
+    e5: Effect[A5, E5],
+    e6: Effect[A6, E6],
+    e7: Effect[A7, E7],
+    e8: Effect[A8, E8],
+    /,
+    *,
+    limit: int | None = None,
 ) -> Effect[tuple[A1, A2, A3, A4, A5, A6, A7, A8], E1 | E2 | E3 | E4 | E5 | E6 | E7 | E8]: ...
 @overload
 def gather(*effects: Effect[T, E], limit: int | None = None) -> Effect[tuple[T, ...], E]: ...
@@ -78,9 +111,7 @@ def gather(*effects: Effect[Any, Any], limit: int | None = None) -> Effect[Any, 
 
 
 @overload
-def validate(
-    e1: Effect[A1, E1], /, *, limit: int | None = None
-) -> Effect[tuple[A1], tuple[E1, ...]]: ...
+def validate(e1: Effect[A1, E1], /, *, limit: int | None = None) -> Effect[tuple[A1], tuple[E1, ...]]: ...
 @overload
 def validate(
     e1: Effect[A1, E1], e2: Effect[A2, E2], /, *, limit: int | None = None
@@ -95,19 +126,53 @@ def validate(
 ) -> Effect[tuple[A1, A2, A3, A4], tuple[E1 | E2 | E3 | E4, ...]]: ...
 @overload
 def validate(
-    e1: Effect[A1, E1], e2: Effect[A2, E2], e3: Effect[A3, E3], e4: Effect[A4, E4], e5: Effect[A5, E5], /, *, limit: int | None = None
+    e1: Effect[A1, E1],
+    e2: Effect[A2, E2],
+    e3: Effect[A3, E3],
+    e4: Effect[A4, E4],
+    e5: Effect[A5, E5],
+    /,
+    *,
+    limit: int | None = None,
 ) -> Effect[tuple[A1, A2, A3, A4, A5], tuple[E1 | E2 | E3 | E4 | E5, ...]]: ...
 @overload
 def validate(
-    e1: Effect[A1, E1], e2: Effect[A2, E2], e3: Effect[A3, E3], e4: Effect[A4, E4], e5: Effect[A5, E5], e6: Effect[A6, E6], /, *, limit: int | None = None
+    e1: Effect[A1, E1],
+    e2: Effect[A2, E2],
+    e3: Effect[A3, E3],
+    e4: Effect[A4, E4],
+    e5: Effect[A5, E5],
+    e6: Effect[A6, E6],
+    /,
+    *,
+    limit: int | None = None,
 ) -> Effect[tuple[A1, A2, A3, A4, A5, A6], tuple[E1 | E2 | E3 | E4 | E5 | E6, ...]]: ...
 @overload
 def validate(
-    e1: Effect[A1, E1], e2: Effect[A2, E2], e3: Effect[A3, E3], e4: Effect[A4, E4], e5: Effect[A5, E5], e6: Effect[A6, E6], e7: Effect[A7, E7], /, *, limit: int | None = None
+    e1: Effect[A1, E1],
+    e2: Effect[A2, E2],
+    e3: Effect[A3, E3],
+    e4: Effect[A4, E4],
+    e5: Effect[A5, E5],
+    e6: Effect[A6, E6],
+    e7: Effect[A7, E7],
+    /,
+    *,
+    limit: int | None = None,
 ) -> Effect[tuple[A1, A2, A3, A4, A5, A6, A7], tuple[E1 | E2 | E3 | E4 | E5 | E6 | E7, ...]]: ...
 @overload
 def validate(
-    e1: Effect[A1, E1], e2: Effect[A2, E2], e3: Effect[A3, E3], e4: Effect[A4, E4], e5: Effect[A5, E5], e6: Effect[A6, E6], e7: Effect[A7, E7], e8: Effect[A8, E8], /, *, limit: int | None = None
+    e1: Effect[A1, E1],
+    e2: Effect[A2, E2],
+    e3: Effect[A3, E3],
+    e4: Effect[A4, E4],
+    e5: Effect[A5, E5],
+    e6: Effect[A6, E6],
+    e7: Effect[A7, E7],
+    e8: Effect[A8, E8],
+    /,
+    *,
+    limit: int | None = None,
 ) -> Effect[tuple[A1, A2, A3, A4, A5, A6, A7, A8], tuple[E1 | E2 | E3 | E4 | E5 | E6 | E7 | E8, ...]]: ...
 @overload
 def validate(*effects: Effect[T, E], limit: int | None = None) -> Effect[tuple[T, ...], tuple[E, ...]]: ...
@@ -117,17 +182,11 @@ def validate(*effects: Effect[Any, Any], limit: int | None = None) -> Effect[Any
 
 
 @overload
-def race(
-    e1: Effect[A1, E1], /
-) -> Effect[A1, E1]: ...
+def race(e1: Effect[A1, E1], /) -> Effect[A1, E1]: ...
 @overload
-def race(
-    e1: Effect[A1, E1], e2: Effect[A2, E2], /
-) -> Effect[A1 | A2, E1 | E2]: ...
+def race(e1: Effect[A1, E1], e2: Effect[A2, E2], /) -> Effect[A1 | A2, E1 | E2]: ...
 @overload
-def race(
-    e1: Effect[A1, E1], e2: Effect[A2, E2], e3: Effect[A3, E3], /
-) -> Effect[A1 | A2 | A3, E1 | E2 | E3]: ...
+def race(e1: Effect[A1, E1], e2: Effect[A2, E2], e3: Effect[A3, E3], /) -> Effect[A1 | A2 | A3, E1 | E2 | E3]: ...
 @overload
 def race(
     e1: Effect[A1, E1], e2: Effect[A2, E2], e3: Effect[A3, E3], e4: Effect[A4, E4], /
@@ -138,20 +197,41 @@ def race(
 ) -> Effect[A1 | A2 | A3 | A4 | A5, E1 | E2 | E3 | E4 | E5]: ...
 @overload
 def race(
-    e1: Effect[A1, E1], e2: Effect[A2, E2], e3: Effect[A3, E3], e4: Effect[A4, E4], e5: Effect[A5, E5], e6: Effect[A6, E6], /
+    e1: Effect[A1, E1],
+    e2: Effect[A2, E2],
+    e3: Effect[A3, E3],
+    e4: Effect[A4, E4],
+    e5: Effect[A5, E5],
+    e6: Effect[A6, E6],
+    /,
 ) -> Effect[A1 | A2 | A3 | A4 | A5 | A6, E1 | E2 | E3 | E4 | E5 | E6]: ...
 @overload
 def race(
-    e1: Effect[A1, E1], e2: Effect[A2, E2], e3: Effect[A3, E3], e4: Effect[A4, E4], e5: Effect[A5, E5], e6: Effect[A6, E6], e7: Effect[A7, E7], /
+    e1: Effect[A1, E1],
+    e2: Effect[A2, E2],
+    e3: Effect[A3, E3],
+    e4: Effect[A4, E4],
+    e5: Effect[A5, E5],
+    e6: Effect[A6, E6],
+    e7: Effect[A7, E7],
+    /,
 ) -> Effect[A1 | A2 | A3 | A4 | A5 | A6 | A7, E1 | E2 | E3 | E4 | E5 | E6 | E7]: ...
 @overload
 def race(
-    e1: Effect[A1, E1], e2: Effect[A2, E2], e3: Effect[A3, E3], e4: Effect[A4, E4], e5: Effect[A5, E5], e6: Effect[A6, E6], e7: Effect[A7, E7], e8: Effect[A8, E8], /
+    e1: Effect[A1, E1],
+    e2: Effect[A2, E2],
+    e3: Effect[A3, E3],
+    e4: Effect[A4, E4],
+    e5: Effect[A5, E5],
+    e6: Effect[A6, E6],
+    e7: Effect[A7, E7],
+    e8: Effect[A8, E8],
+    /,
 ) -> Effect[A1 | A2 | A3 | A4 | A5 | A6 | A7 | A8, E1 | E2 | E3 | E4 | E5 | E6 | E7 | E8]: ...
 @overload
 def race(*effects: Effect[T, E]) -> Effect[T, E]: ...
 def race(*effects: Effect[Any, Any]) -> Effect[Any, Any]:
-    """All of the effects, at once; the first to end, with a value or a failure, is the answer, the others are cancelled.
+    """All of the effects, at once; the first to end, in success or failure, is the answer, the others are cancelled.
 
     Refused inside a transaction, whose connection they would have to share: `UnsupportedOperation`.
     """
@@ -160,8 +240,9 @@ def race(*effects: Effect[Any, Any]) -> Effect[Any, Any]:
     return Race(_effects("race", effects))
 
 
-
-def traverse(items: Iterable[I], function: Callable[[I], Effect[T, E]], *, limit: int | None = None) -> Effect[list[T], E]:
+def traverse(
+    items: Iterable[I], function: Callable[[I], Effect[T, E]], *, limit: int | None = None
+) -> Effect[list[T], E]:
     """The effect made of each item, at once, at most `limit` at a time; their values in the order of the items.
 
     The function is called anew in every run. Failures and cancellation as with `gather`.
@@ -182,7 +263,9 @@ def attempt(function: Callable[[], T], *, catching: tuple[type[Any], ...]) -> Ef
     """
     given: Any = catching
     if not isinstance(given, tuple) or not given or not all(_is_exception(kind) for kind in given):
-        raise TypeError(f"attempt(…, catching=) takes a tuple of exception classes, such as (ValueError,), not {given!r}")
+        raise TypeError(
+            f"attempt(…, catching=) takes a tuple of exception classes, such as (ValueError,), not {given!r}"
+        )
     return Attempt(function, catching)
 
 
@@ -206,7 +289,9 @@ def sleep(seconds: float) -> Effect[None, Never]:
 def _effects(name: str, found: tuple[object, ...]) -> tuple[Effect[Any, Any], ...]:
     for one in found:
         if not isinstance(one, Effect):
-            raise TypeError(f"{name}(…) takes effects, and {one!r} is none; for a list of effects write {name}(*effects)")
+            raise TypeError(
+                f"{name}(…) takes effects, and {one!r} is none; for a list of effects write {name}(*effects)"
+            )
     return found  # type: ignore[return-value]  # each was checked
 
 

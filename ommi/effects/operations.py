@@ -6,7 +6,7 @@ A record is read when the effect is made, so a later change of the instance chan
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from typing_extensions import TypeVar
@@ -15,7 +15,7 @@ from ommi.effects.effect import Answer, Effect, Fail, Perform
 from ommi.effects.origin import origin
 from ommi.errors import ConstraintViolation, DatabaseError, EncodeError, NotFound, StaleRecord
 from ommi.models import ModelCollection, global_collection, ordered, ref, schema_of
-from ommi.query.expressions import INT, And, Column, Comparison, Expression, ExpressionNode, Literal, PredicateNode
+from ommi.query.expressions import And, Column, Comparison, Expression, ExpressionNode, Literal, PredicateNode
 from ommi.query.statements import CreateTables, DropTables, Insert, OnConflict, Select, Update
 from ommi.query.statements import Delete as DeleteStatement
 from ommi.schema import Field, Schema
@@ -79,7 +79,9 @@ def save(record: M, /) -> Effect[M, NotFound | StaleRecord | ConstraintViolation
             return _refused(EncodeError(f"{schema.name}.{version.name}: the version cannot grow beyond 64 bits"))
         values[position] = row[position] + 1
     assignments = tuple(
-        (f, _literal(f, value)) for f, value in zip(schema.fields, values, strict=True) if not f.is_key and value is not DEFAULT
+        (f, _literal(f, value))
+        for f, value in zip(schema.fields, values, strict=True)
+        if not f.is_key and value is not DEFAULT
     )
     if not assignments:
         assignments = tuple((f, _literal(f, value)) for f, value in zip(schema.fields, values, strict=True) if f.is_key)

@@ -69,7 +69,7 @@ class Schedule:
         return Schedule(Both(self.rule, other.rule))
 
     def __or__(self, other: Schedule) -> Schedule:
-        return Schedule(Any_(self.rule, other.rule))
+        return Schedule(Union(self.rule, other.rule))
 
     def delays(self, random: Callable[[], float], elapsed: Callable[[], float]) -> Iterator[float]:
         """The delays in seconds, one for each failure; it ends when no further try is due.
@@ -136,7 +136,7 @@ class Both:
 
 @final
 @dataclass(frozen=True, slots=True)
-class Any_:
+class Union:
     left: Rule
     right: Rule
 
@@ -148,7 +148,7 @@ class Then:
     second: Rule
 
 
-Rule: TypeAlias = Recurs | Limit | Exponential | Fibonacci | Capped | Within | Jittered | Both | Any_ | Then
+Rule: TypeAlias = Recurs | Limit | Exponential | Fibonacci | Capped | Within | Jittered | Both | Union | Then
 
 
 def _delays(rule: Rule, random: Callable[[], float], elapsed: Callable[[], float]) -> Iterator[float]:
@@ -177,7 +177,7 @@ def _delays(rule: Rule, random: Callable[[], float], elapsed: Callable[[], float
         case Both(left, right):
             for one, other in zip(_delays(left, random, elapsed), _delays(right, random, elapsed), strict=False):
                 yield max(one, other)
-        case Any_(left, right):
+        case Union(left, right):
             yield from _either(_delays(left, random, elapsed), _delays(right, random, elapsed))
         case Then(first, second):
             yield from _delays(first, random, elapsed)
@@ -217,7 +217,7 @@ def _text(rule: Rule) -> str:
             return f"{_text(left)}.up_to({times})"
         case Both(left, right):
             return f"({_text(left)} & {_text(right)})"
-        case Any_(left, right):
+        case Union(left, right):
             return f"({_text(left)} | {_text(right)})"
         case Then(first, second):
             return f"{_text(first)}.then({_text(second)})"

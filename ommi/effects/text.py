@@ -139,7 +139,9 @@ def operation_text(perform: Perform[Any, Any]) -> str:
         case Update(schema):
             return f"save({schema.name}(…))" if perform.answer is Answer.SAVED else f"find({schema.name}) … .update(…)"
         case Delete(schema):
-            return f"delete({schema.name}(…))" if perform.answer is Answer.DELETED else f"find({schema.name}) … .delete()"
+            return (
+                f"delete({schema.name}(…))" if perform.answer is Answer.DELETED else f"find({schema.name}) … .delete()"
+            )
         case CreateTables(schemas):
             return f"schema.create() of {', '.join(schema.name for schema in schemas)}"
         case DropTables(schemas):

@@ -404,7 +404,9 @@ class Expression(Generic[M_co, V]):
     @overload
     def __truediv__(self: Exact, other: Decimal | Exact) -> Expression[M_co, Decimal]: ...
     @overload
-    def __truediv__(self: OrMissing[Decimal], other: Decimal | OrMissing[Decimal]) -> Expression[M_co, Decimal | None]: ...
+    def __truediv__(
+        self: OrMissing[Decimal], other: Decimal | OrMissing[Decimal]
+    ) -> Expression[M_co, Decimal | None]: ...
     def __truediv__(self, other: object) -> Expression[M_co, Any]:
         return _arithmetic("/", self, other)
 
@@ -504,7 +506,9 @@ class Arithmetic(Expression[Any, Any]):
 
     __slots__ = ("left", "operator", "right", "type")
 
-    def __init__(self, operator: ArithmeticOperator, left: ExpressionNode, right: ExpressionNode, type: FieldType) -> None:
+    def __init__(
+        self, operator: ArithmeticOperator, left: ExpressionNode, right: ExpressionNode, type: FieldType
+    ) -> None:
         self.operator: ArithmeticOperator = operator
         self.left = left
         self.right = right
@@ -751,7 +755,11 @@ def nullable(expression: Expression[Any, Any]) -> bool:
 def literal(value: object, type: FieldType, place: object) -> Literal:
     """A value as a literal of a type; `TypeError` if its class is not one the type takes."""
     accepts = type.accepts
-    if accepts and value.__class__ not in accepts and (not isinstance(value, accepts) or _only_by_inheritance(value, accepts)):
+    if (
+        accepts
+        and value.__class__ not in accepts
+        and (not isinstance(value, accepts) or _only_by_inheritance(value, accepts))
+    ):
         raise TypeError(f"{place!r} holds {type.name}: it cannot be compared or combined with {value!r}")
     try:
         return Literal(type.dump(value), type)
@@ -769,7 +777,9 @@ def operand(value: object, like: Expression[Any, Any]) -> ExpressionNode:
     if isinstance(value, Expression):
         mine, other = type_of(like), type_of(value)
         if mine.kind is not other.kind and not (mine.kind in _NUMBERS and other.kind in _NUMBERS):
-            raise TypeError(f"{like!r} holds {mine.name} and {value!r} holds {other.name}: they do not compare or combine")
+            raise TypeError(
+                f"{like!r} holds {mine.name} and {value!r} holds {other.name}: they do not compare or combine"
+            )
         return node(value)
     if isinstance(value, Predicate):
         raise TypeError(f"{like!r} got the condition {value!r} where a value belongs; put conditions in parentheses")
@@ -796,7 +806,9 @@ def _compare(operator: ComparisonOperator, left: object, right: object, said: st
     like = left if isinstance(left, Expression) else cast("Expression[Any, Any]", right)
     if right is None or left is None:
         if operator not in ("==", "!="):
-            raise TypeError(f"{like!r} {said or operator} None: a missing value has no order; write .is_null() or == None")
+            raise TypeError(
+                f"{like!r} {said or operator} None: a missing value has no order; write .is_null() or == None"
+            )
         missing = IsNull(node(like))
         return missing if operator == "==" else Not(missing)
     if operator not in ("==", "!="):
@@ -807,8 +819,11 @@ def _compare(operator: ComparisonOperator, left: object, right: object, said: st
 def _ordered(expression: Expression[Any, Any], said: str) -> ExpressionNode:
     found = type_of(expression)
     if found.kind in _UNORDERED:
-        raise TypeError(f"{expression!r} holds {found.name}, which has no order: .{said} cannot be asked of it" if said.isalpha()
-                        else f"{expression!r} holds {found.name}, which has no order: {said} cannot be asked of it")
+        raise TypeError(
+            f"{expression!r} holds {found.name}, which has no order: .{said} cannot be asked of it"
+            if said.isalpha()
+            else f"{expression!r} holds {found.name}, which has no order: {said} cannot be asked of it"
+        )
     return node(expression)
 
 

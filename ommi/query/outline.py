@@ -111,7 +111,9 @@ def _select(query: Select, values: list[Literal]) -> Hashable:
         query.schema,
         None if columns is None else tuple([_expression(column, values) for column in columns]),
         None if where is None else _predicate(where, values),
-        tuple([(_expression(part.expression, values), part.descending, part.missing) for part in order]) if order else (),
+        tuple([(_expression(part.expression, values), part.descending, part.missing) for part in order])
+        if order
+        else (),
         query.limit is None,
         query.offset is None,
         query.distinct,

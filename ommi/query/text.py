@@ -60,9 +60,13 @@ def predicate_text(found: PredicateNode) -> str:
         case Element(operand, value):
             return f"{expression_text(operand)}.contains({_literal(value)})"
         case And(parts):
-            return " & ".join(map(_part, parts)) if len(parts) > 1 else f"all_of({', '.join(map(predicate_text, parts))})"
+            return (
+                " & ".join(map(_part, parts)) if len(parts) > 1 else f"all_of({', '.join(map(predicate_text, parts))})"
+            )
         case Or(parts):
-            return " | ".join(map(_part, parts)) if len(parts) > 1 else f"any_of({', '.join(map(predicate_text, parts))})"
+            return (
+                " | ".join(map(_part, parts)) if len(parts) > 1 else f"any_of({', '.join(map(predicate_text, parts))})"
+            )
         case Not(IsNull(operand)):
             return f"{expression_text(operand)}.is_not_null()"
         case Not(Membership() | InQuery() as inner):

@@ -50,7 +50,18 @@ from ommi.runtime.calls import Awaiting, Call, Cancel, Command, Completed, Endin
 from ommi.runtime.clock import Clock
 from ommi.transactions import TransactionOptions
 
-__all__ = ["Fiber", "Fork", "Joined", "OpenTransaction", "Outcome", "Program", "ScopeSteps", "dooms", "fill", "interpret"]
+__all__ = [
+    "Fiber",
+    "Fork",
+    "Joined",
+    "OpenTransaction",
+    "Outcome",
+    "Program",
+    "ScopeSteps",
+    "dooms",
+    "fill",
+    "interpret",
+]
 
 VALUE, ERROR, DOOM, DEFECT, CANCELLED = Ending
 
@@ -98,7 +109,9 @@ class Fork:
 
     __slots__ = ("effects", "limit", "stop")
 
-    def __init__(self, effects: Sequence[Effect[Any, Any]], stop: Callable[[Ending], bool], limit: int | None = None) -> None:
+    def __init__(
+        self, effects: Sequence[Effect[Any, Any]], stop: Callable[[Ending], bool], limit: int | None = None
+    ) -> None:
         self.effects = effects
         self.stop = stop
         self.limit = limit
@@ -191,7 +204,15 @@ class _Machine:
                         return
                     ending, payload = blocked
                     break
-                if kind is Bind or kind is Map or kind is Lash or kind is Catch or kind is Alt or kind is Either or kind is Swap:
+                if (
+                    kind is Bind
+                    or kind is Map
+                    or kind is Lash
+                    or kind is Catch
+                    or kind is Alt
+                    or kind is Either
+                    or kind is Swap
+                ):
                     stack.append(current)
                     current = current.source
                 elif kind is Succeed:
@@ -331,7 +352,12 @@ class _Machine:
         if fiber.interrupted and not fiber.masked:
             return CANCELLED, None
         transaction = fiber.transaction
-        if transaction is not None and transaction.doomed is not None and isinstance(call, (Execute, Awaiting, Marking)) and not fiber.masked:
+        if (
+            transaction is not None
+            and transaction.doomed is not None
+            and isinstance(call, (Execute, Awaiting, Marking))
+            and not fiber.masked
+        ):
             return DOOM, transaction.doomed
         call.fiber = fiber
         call.shielded = fiber.masked > 0
@@ -446,7 +472,11 @@ def _next(function: Callable[[Any], Any], value: Any) -> tuple[Ending, Any, Effe
         return DEFECT, defect, None
     if isinstance(found, Effect):
         return VALUE, None, found
-    return DEFECT, TypeError(f"the function {function!r} must return an effect, and returned {found!r}; use .map for values"), None
+    return (
+        DEFECT,
+        TypeError(f"the function {function!r} must return an effect, and returned {found!r}; use .map for values"),
+        None,
+    )
 
 
 def _resume(
@@ -470,7 +500,11 @@ def _resume(
         return VALUE, None, found
     generator.close()
     said = "yield from" if isinstance(found, Effect) else "yield from an effect"
-    return DEFECT, TypeError(f"{generator.__qualname__} yielded {found!r}: write `{said}` in place of a bare `yield`"), None
+    return (
+        DEFECT,
+        TypeError(f"{generator.__qualname__} yielded {found!r}: write `{said}` in place of a bare `yield`"),
+        None,
+    )
 
 
 def _noted(defect: BaseException, earlier: Any) -> BaseException:

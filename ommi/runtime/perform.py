@@ -83,7 +83,8 @@ def _records(perform: Perform[Any, Any], reply: list[Row], storage: Storage) -> 
     build = schema.codec.build
     if statement.on_conflict is not None:
         return schema.codec.reader(storage)(reply), tuple(
-            (schema, target, _canonical(schema, schema.fields, row, storage)) for target, row in zip(perform.targets, reply, strict=True)
+            (schema, target, _canonical(schema, schema.fields, row, storage))
+            for target, row in zip(perform.targets, reply, strict=True)
         )
     assigned = schema.assigned
     if not assigned:

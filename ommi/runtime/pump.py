@@ -32,7 +32,7 @@ from ommi.runtime.calls import (
     Rollback,
 )
 from ommi.runtime.clock import Clock
-from ommi.runtime.interpreter import OpenTransaction, Outcome, Program, interpret
+from ommi.runtime.interpreter import Outcome, Program, interpret
 from ommi.runtime.perform import answer, request
 from ommi.runtime.turns import Turn, current_turn, joining
 

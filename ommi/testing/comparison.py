@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from returns.result import Failure, Success
@@ -13,44 +14,42 @@ from ommi.effects.effect import Effect
 from ommi.effects.finding import find
 from ommi.errors import ConstraintViolation, OmmiError
 from ommi.models import schema_of
-from ommi.schema import Schema
 
 __all__ = ["answer", "comparable", "tables"]
 
 
-async def answer(db: Ommi, effect: Effect[Any, Any]) -> Any:
-    """How a run of the effect came out, as a value that is equal for databases that agree."""
+async def answer(db: Ommi, effect: Effect[Any, Any], *, unkeyed: Collection[type[Any]] = ()) -> Any:
+    """How a run of the effect came out, as a value that is equal for databases that agree (see `comparable`)."""
     try:
         outcome = await db.run(effect)
     except Exception as defect:  # noqa: BLE001  # a defect is an outcome to be compared, too
         return "defect", type(defect)
     match outcome:
         case Success(value):
-            return "success", comparable(value)
+            return "success", comparable(value, unkeyed)
         case Failure(error):
-            return "failure", comparable(error)
+            return "failure", comparable(error, unkeyed)
 
 
-async def tables(db: Ommi, models: Iterable[type[Any]]) -> dict[str, list[Any]]:
+async def tables(db: Ommi, models: Iterable[type[Any]], *, unkeyed: Collection[type[Any]] = ()) -> dict[str, list[Any]]:
     """All rows of the models, in no order."""
     found: dict[str, list[Any]] = {}
     for model in models:
         outcome = await db.run(find(model).all())
-        found[model.__name__] = sorted(map(comparable, outcome.unwrap()), key=repr)
+        found[model.__name__] = sorted((comparable(row, unkeyed) for row in outcome.unwrap()), key=repr)
     return found
 
 
-def comparable(value: Any) -> Any:
+def comparable(value: Any, unkeyed: Collection[type[Any]] = ()) -> Any:
     """A value in a form whose equality says what databases must agree on.
 
-    Classes count (1 is not 1.0, nor True); generated keys and the words of errors do not.
+    Classes count: 1 is not 1.0, nor True. The words of errors do not, nor the keys of models in `unkeyed`, for those
+    that databases generate.
     """
     if isinstance(value, (list, tuple)):
-        return type(value), [comparable(item) for item in value]
-    if isinstance(value, dict):
-        return {key: comparable(item) for key, item in value.items()}
+        return type(value), [comparable(item, unkeyed) for item in value]
     if isinstance(value, (Success, Failure)):
-        return type(value), comparable(value._inner_value)  # noqa: SLF001  # either of the two
+        return type(value), comparable(value._inner_value, unkeyed)  # noqa: SLF001  # of either of the two
     if isinstance(value, ConstraintViolation):
         return type(value), value.model, value.fields, value.constraint
     if isinstance(value, OmmiError):
@@ -59,18 +58,11 @@ def comparable(value: Any) -> Any:
         return type(value), str(value)
     if isinstance(value, float):
         return float, value, math.copysign(1, value)
-    schema = _schema(value)
-    if schema is None:
+    if not dataclasses.is_dataclass(value):
         return type(value), value
-    return type(value), [comparable(getattr(value, f.name)) for f in schema.fields if not f.generated or schema_keeps(f)]
+    kept = [field for field in dataclasses.fields(value) if type(value) not in unkeyed or not _is_key(value, field.name)]
+    return type(value), [comparable(getattr(value, field.name), unkeyed) for field in kept]
 
 
-def schema_keeps(field: Any) -> bool:
-    return False
-
-
-def _schema(value: Any) -> Schema | None:
-    try:
-        return schema_of(type(value))
-    except TypeError:
-        return None
+def _is_key(record: Any, name: str) -> bool:
+    return schema_of(type(record)).by_name[name].is_key

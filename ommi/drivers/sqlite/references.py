@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, TypeAlias, assert_never, final
 
-from ommi.drivers.violations import missing_row, still_referred
 from ommi.drivers.sql.compiler import Compiler
 from ommi.drivers.sql.fragment import Fragment, fill, joined, text
 from ommi.drivers.sql.translation import Scope, Translation
+from ommi.drivers.violations import missing_row, still_referred
 from ommi.errors import ForeignKeyViolation
 from ommi.query.expressions import Literal
 from ommi.query.outline import outline

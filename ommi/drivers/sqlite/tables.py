@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 
-from ommi.drivers.violations import still_referred
 from ommi.drivers.sql.compiler import Compiler
 from ommi.drivers.sql.ddl import create_table, drop_table
 from ommi.drivers.sqlite.atomic import atomic, checking_references_later
 from ommi.drivers.sqlite.errors import translate
 from ommi.drivers.sqlite.references import ForeignKey, foreign_keys
+from ommi.drivers.violations import still_referred
 from ommi.errors import ForeignKeyViolation, SchemaMismatch
 from ommi.query.statements import CreateTables, DropTables
 from ommi.schema import Schema
