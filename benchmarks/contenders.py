@@ -158,11 +158,15 @@ class RawThread(RawTight):
         return await anyio.to_thread.run_sync(function, limiter=self.limiter)
 
 
+def _has(key: int) -> Callable[[Record], bool]:
+    return lambda r: r.id == key
+
+
 @effect
 def _updates(keys: Iterable[int], age: int) -> Prog[int, OmmiError]:
     matched = 0
     for key in keys:
-        matched += yield from find(Record).where(lambda r, key=key: r.id == key).set(lambda r: r.age, age)  # type: ignore[misc]
+        matched += yield from find(Record).where(_has(key)).update(age=age)
     return matched
 
 

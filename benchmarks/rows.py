@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import anyio
 
 from benchmarks.contenders import Contender
-from benchmarks.records import check, record, records
+from benchmarks.records import Record, check, record, records
 
 __all__ = ["ROWS", "Row"]
 
@@ -39,6 +39,7 @@ async def insert_many(contender: Contender) -> float:
 async def fetch(contender: Contender) -> float:
     """Fetch 10,000 records as objects."""
     await _filled(contender)
+    found: list[Record] = []
     start = time.perf_counter()
     for _ in range(3):
         found = await contender.fetch()
@@ -51,7 +52,7 @@ async def fetch(contender: Contender) -> float:
 async def get(contender: Contender) -> float:
     """Get a record by its key."""
     await _filled(contender)
-    await contender.get(1)
+    found = await contender.get(1)
     start = time.perf_counter()
     for number in range(0, 4000, 4):
         found = await contender.get(number + 1)
@@ -63,6 +64,7 @@ async def get(contender: Contender) -> float:
 async def page(contender: Contender) -> float:
     """Three conditions, an order, limit 20."""
     await _filled(contender, 1000)
+    found: list[Record] = []
     start = time.perf_counter()
     for number in range(200):
         found = await contender.page(number % 60)
@@ -87,6 +89,7 @@ async def update(contender: Contender) -> float:
 async def count(contender: Contender) -> float:
     """Count with a condition, in 1,000 rows."""
     await _filled(contender, 1000)
+    found = 0
     start = time.perf_counter()
     for _ in range(500):
         found = await contender.count(44)

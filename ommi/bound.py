@@ -7,14 +7,14 @@ from a bound effect stays bound.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator, Mapping
-from typing import TYPE_CHECKING, Any, Generic, Never, final, overload
+from typing import TYPE_CHECKING, Any, Generic, Never, NoReturn, final, overload
 
 from returns.primitives.exceptions import UnwrapFailedError
 from returns.result import Failure, Result, Success
 from typing_extensions import TypeVar
 
 from ommi.effects.effect import Binding, Effect
-from ommi.effects.finding import Query, Rows, Scalar
+from ommi.effects.finding import Query, Rows, Scalar, not_run
 from ommi.effects.schedule import Schedule
 from ommi.errors import ConstraintViolation, DatabaseError, MultipleFound, NotFound
 from ommi.query.expressions import Expression, Order, Predicate
@@ -253,6 +253,13 @@ class BoundRows(Generic[T]):
     def __repr__(self) -> str:
         return f"db.{self._rows!r}"
 
+    if not TYPE_CHECKING:
+
+        def __iter__(self) -> NoReturn:
+            raise TypeError(not_run(self))
+
+        __await__ = __iter__
+
 
 @final
 class BoundQuery(Generic[M]):
@@ -450,3 +457,10 @@ class BoundQuery(Generic[M]):
 
     def __repr__(self) -> str:
         return f"db.{self._query!r}"
+
+    if not TYPE_CHECKING:
+
+        def __iter__(self) -> NoReturn:
+            raise TypeError(not_run(self))
+
+        __await__ = __iter__

@@ -12,7 +12,7 @@ from typing_extensions import TypeVar
 
 from ommi.block import Transaction
 from ommi.drivers.driver import Driver
-from ommi.drivers.registry import driver_for
+from ommi.drivers.registry import driver_for, redacted
 from ommi.effects.effect import Effect
 from ommi.effects.operations import SchemaOperations
 from ommi.runtime.clock import Clock, SystemClock
@@ -36,6 +36,8 @@ class Ommi(Session):
     __slots__ = ("_driver", "_is_open", "_pump", "schema")
 
     def __init__(self, driver: Driver, *, clock: Clock | None = None) -> None:
+        if isinstance(driver, str):
+            raise TypeError(f"Ommi(…) takes a driver; for a URL write Ommi.connect({redacted(driver)!r})")
         self._driver = driver
         self._pump = Pump(driver, SystemClock() if clock is None else clock)
         self._is_open = False

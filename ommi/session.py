@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
+from types import CoroutineType, GeneratorType
 from typing import Any, overload
 
 from returns.result import Failure, Success
@@ -87,6 +88,11 @@ def check_effect(found: object) -> None:
         return
     if isinstance(found, (Query, Rows, BoundQuery)):
         raise TypeError(f"run takes an effect, and {found!r} is a query: end it with .all(), .one(), .first(), …")
+    if isinstance(found, GeneratorType):
+        raise TypeError(f"run takes an effect, and {found.__name__}(…) is a generator: put @effect on the function")
+    if isinstance(found, CoroutineType):
+        found.close()
+        raise TypeError(f"run takes an effect, and {found.__name__}(…) is a coroutine: await it, or write a program")
     if callable(found):
         name = getattr(found, "__qualname__", repr(found))
         raise TypeError(f"run takes an effect, and {name} is a function: call it, and give @effect to a program")

@@ -31,3 +31,10 @@ class TransactionOptions:
     timeout: float | None = None
     retry_on_conflict: bool = False
     max_retries: int = 3
+
+    def __post_init__(self) -> None:
+        level: object = self.isolation_level
+        if level is not None and not isinstance(level, IsolationLevel):
+            raise TypeError(f"an isolation level is a member such as IsolationLevel.SERIALIZABLE, not {level!r}")
+        if self.timeout is not None and not self.timeout >= 0:
+            raise ValueError(f"the timeout of a transaction is in seconds, zero or more, not {self.timeout!r}")

@@ -7,7 +7,7 @@ exactly. With an application's own errors left, mypy without the plugin widens t
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Generic, Never, final, overload
+from typing import TYPE_CHECKING, Any, Generic, Never, NoReturn, final, overload
 
 from typing_extensions import TypeVar
 
@@ -40,6 +40,12 @@ class Kinds(Generic[X]):
 
     def __call__(self, handler: Callable[[X], Effect[U, E2]], /) -> Catching[X, U, E2]:
         return Catching(self._kinds, handler)
+
+    if not TYPE_CHECKING:
+
+        def __rrshift__(self, effect: object) -> NoReturn:
+            names = ", ".join(kind.__name__ for kind in self._kinds)
+            raise TypeError(f"catch({names}) needs a handler: effect >> catch({names})(lambda error: …)")
 
 
 @final
@@ -189,5 +195,8 @@ def catch(k1: type[X1], k2: type[X2], k3: type[X3], k4: type[X4], /) -> Kinds[X1
 def catch(*kinds: type[Any]) -> Kinds[Any]:
     """Recover from errors of these classes: `effect >> catch(UniqueViolation)(lambda error: …)`."""
     if not kinds or not all(isinstance(kind, type) for kind in kinds):
-        raise TypeError(f"catch(…) takes error classes, such as catch(NotFound), not {kinds!r}")
+        raise TypeError(
+            f"catch(…) takes one or more error classes, and then the handler: catch(NotFound, MultipleFound)(handler); "
+            f"not {', '.join(map(repr, kinds)) or 'nothing'}"
+        )
     return Kinds(kinds)

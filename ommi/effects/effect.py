@@ -19,12 +19,10 @@ from returns.primitives.hkt import SupportsKind2
 from returns.result import Failure, Result, Success
 from typing_extensions import TypeVar
 
+from ommi.effects.schedule import Schedule
 from ommi.errors import DatabaseError, Origin
 from ommi.query.statements import Statement
 from ommi.transactions import IsolationLevel, TransactionOptions
-
-if TYPE_CHECKING:
-    from ommi.effects.schedule import Schedule
 
 __all__ = ["Effect", "Outcome", "Raises", "Sent"]
 
@@ -124,6 +122,14 @@ class Effect(  # type: ignore[type-var]  # as in every container of `returns`: K
         start: Callable[[], Awaitable[Any]], *, catching: tuple[type[Any], ...] = ()
     ) -> Effect[Any, Any]:
         """Await what `start` makes, anew in every run; exceptions of the classes in `catching` become failures."""
+        given: object = catching
+        if not callable(start):
+            raise TypeError(
+                f"from_awaitable(…) takes a function that makes an awaitable in every run, "
+                f"such as from_awaitable(lambda: fetch(url)), not {start!r}"
+            )
+        if not isinstance(given, tuple):
+            raise TypeError(f"from_awaitable(…, catching=) takes a tuple of classes, such as (OSError,), not {given!r}")
         return Await(start, catching=catching)
 
     # -- the railway: errors accumulate
@@ -195,6 +201,9 @@ class Effect(  # type: ignore[type-var]  # as in every container of `returns`: K
 
         Without `on`, after errors whose `retryable` is true; with it, after errors of these classes.
         """
+        given: object = schedule
+        if not isinstance(given, Schedule):
+            raise TypeError(f"retry(…) takes a schedule, such as Schedule.recurs(3), not {given!r}")
         kinds = None if on is None else on if isinstance(on, tuple) else (on,)
         return Retry(self, schedule, kinds)
 
@@ -206,14 +215,14 @@ class Effect(  # type: ignore[type-var]  # as in every container of `returns`: K
 
     def ensure(self, finalizer: Effect[Any, Never]) -> Effect[T_co, E_co]:
         """Run the finalizer once afterwards, whatever happened: success, failure, defect or cancellation."""
-        return Ensure(self, finalizer)
+        return Ensure(self, _checked(finalizer, "ensure"))
 
     def after_commit(self, effect: Effect[Any, Never]) -> Effect[T_co, E_co]:
         """Run the effect once after the outermost COMMIT; after a rollback, never.
 
         Outside a transaction it runs after this effect has succeeded.
         """
-        return AfterCommit(self, effect)
+        return AfterCommit(self, _checked(effect, "after_commit"))
 
     # -- looking
     def children(self) -> tuple[Effect[Any, Any], ...]:
@@ -233,11 +242,27 @@ class Effect(  # type: ignore[type-var]  # as in every container of `returns`: K
 
     if not TYPE_CHECKING:
 
+        def __getattr__(self, name: str) -> NoReturn:
+            raise AttributeError(
+                f"an effect has no attribute {name!r}; if its value has, the value is there only while it runs: "
+                "`x = yield from effect` in a program, `effect.map(lambda x: …)`, or await db.run(effect)",
+                name=name,
+                obj=self,
+            )
+
         def __await__(self) -> NoReturn:
             raise TypeError(
                 f"an effect is a description and is not awaited: run it with `await db.run(effect)`, "
                 f"or make it through the database (db.find(…), db.add(…)) to have it bound. The effect: {self!r}"
             )
+
+
+def _checked(effect: Any, said: str) -> Effect[Any, Never]:
+    if not isinstance(effect, Effect):
+        raise TypeError(
+            f"{said}(…) takes an effect, not {effect!r}; of a function make one with attempt or from_awaitable"
+        )
+    return effect
 
 
 def _of_result(result: Result[U, E2]) -> Effect[U, E2]:

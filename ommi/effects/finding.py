@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, time, timedelta
 from decimal import Decimal
 from enum import Enum
-from typing import Any, Generic, TypeAlias, cast, final, overload
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeAlias, cast, final, overload
 from uuid import UUID
 
 from typing_extensions import TypeVar
@@ -38,7 +38,7 @@ from ommi.query.text import expression_text, select_text
 from ommi.query.walk import columns_of
 from ommi.schema import Field, Schema
 
-__all__ = ["Query", "Rows", "Setting", "find"]
+__all__ = ["Query", "Rows", "Setting", "find", "not_run"]
 
 M = TypeVar("M")
 V = TypeVar("V")
@@ -98,6 +98,22 @@ class Rows(Subquery[T_co], Generic[T_co]):
 
     def __repr__(self) -> str:
         return select_text(self.query)
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> NoReturn:
+            raise AttributeError(
+                f"a query for columns has no attribute {name!r}: conditions, order and limit come before .select(…)"
+                if name in _BEFORE_SELECT
+                else f"a query for columns has no attribute {name!r}",
+                name=name,
+                obj=self,
+            )
+
+        def __iter__(self) -> NoReturn:
+            raise TypeError(not_run(self))
+
+        __await__ = __iter__
 
 
 @final
@@ -280,6 +296,11 @@ class Query(Generic[M]):
         """
         found: list[tuple[Any, Any]] = [*named.items()]
         if assignments is not None:
+            if not callable(assignments):
+                raise TypeError(
+                    f"update(…) takes fields by name, update(name='x'), or a lambda of a row, "
+                    f"update(lambda row: {{row.name: 'x'}}), not {assignments!r}"
+                )
             found.extend(assignments(ref(cast("type[M]", self.query.schema.model))).items())
         return _update(self, found)
 
@@ -300,6 +321,13 @@ class Query(Generic[M]):
 
     def __repr__(self) -> str:
         return select_text(self.query) + (".everything()" if self.unconditional else "")
+
+    if not TYPE_CHECKING:
+
+        def __iter__(self) -> NoReturn:
+            raise TypeError(not_run(self))
+
+        __await__ = __iter__
 
 
 @final
@@ -341,10 +369,18 @@ def find(subject: Any, /, *conditions: Any) -> Query[Any]:
     """The records of a model: `find(User)`, `find(User, User.age > 18)`, or of a condition: `find(User.age > 18)`."""
     if isinstance(subject, type):
         return Query(_where(Select(schema_of(subject)), conditions))
-    if not isinstance(subject, Predicate):
-        predicate(subject, "find(…)")
-    schema = _first_schema(predicate(subject))
+    if not isinstance(subject, (Predicate, bool, Expression)):
+        raise TypeError(f"find(…) takes a model or a condition, find(User) or find(User.age > 18), not {subject!r}")
+    schema = _first_schema(predicate(subject, "find(…)"))
     return Query(_where(Select(schema), (subject, *conditions)))
+
+
+_BEFORE_SELECT = frozenset({"where", "order_by", "limit", "offset", "for_update"})
+
+
+def not_run(query: object) -> str:
+    """What to say where a query was used in place of an effect or its rows."""
+    return f"{query!r} is a query: end it with .all(), .one(), .first(), … for an effect, and run that"
 
 
 def _where(query: Select, conditions: tuple[Any, ...]) -> Select:

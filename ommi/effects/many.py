@@ -276,6 +276,12 @@ def bracket(
 
     Neither acquire nor release is interrupted by a cancellation.
     """
+    _effects("bracket", (acquire,))
+    for name, given in (("use", use), ("release", release)):
+        if not callable(given):
+            raise TypeError(
+                f"bracket(…): {name} is a function of what was acquired that gives an effect, not {given!r}"
+            )
     return Bracket(acquire, use, release)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from typing_extensions import TypeVar
 
 from ommi.effects.effect import Answer, Effect, Fail, Perform
+from ommi.effects.finding import Query
 from ommi.effects.origin import origin
 from ommi.errors import ConstraintViolation, DatabaseError, EncodeError, NotFound, StaleRecord
 from ommi.models import ModelCollection, global_collection, ordered, ref, schema_of
@@ -41,20 +42,20 @@ def add(record: M, /) -> Effect[M, ConstraintViolation | DatabaseError]:
 
 def add_all(records: Iterable[M], /) -> Effect[list[M], ConstraintViolation | DatabaseError]:
     """Insert many records of one model, all or none; the results are in order and carry their keys."""
+    given: object = records
+    if not isinstance(given, Iterable):
+        raise TypeError(f"add_all(…) takes several records; for one write add(…), not add_all({given!r})")
     found = list(records)
     if not found:
         return Effect.from_value([])
     schema = _schema_of_instance(found[0], "add_all")
     read, model = schema.codec.read, schema.model
+    for other in {type(record) for record in found} - {model}:
+        raise TypeError(f"add_all takes records of one model, and got {model.__name__} and {other.__name__}")
     try:
         rows = tuple([read(record) for record in found])
     except EncodeError as error:
         return _refused(error)
-    except AttributeError as error:
-        raise TypeError(f"add_all takes records of one model; the first is a {model.__name__}: {error}") from error
-    for record in found:
-        if type(record) is not model:
-            raise TypeError(f"add_all takes records of one model, and got {model.__name__} and {type(record).__name__}")
     return Perform(Insert(schema, rows), Answer.RECORDS, targets=tuple(found), origin=origin())
 
 
@@ -166,6 +167,12 @@ def _refused(error: EncodeError) -> Effect[Any, Any]:
 def _schema_of_instance(record: object, said: str) -> Schema:
     if isinstance(record, type):
         raise TypeError(f"{said}(…) takes an instance of a model, not the class {record.__name__}")
+    if isinstance(record, (list, tuple, set, dict)):
+        remedy = "; for several write add_all(…)" if said == "add" else ""
+        raise TypeError(f"{said}(…) takes one record of a model, not the {type(record).__name__} {record!r}{remedy}")
+    if isinstance(record, Query):
+        remedy = f": write {record!r}.delete()" if said == "delete" else ""
+        raise TypeError(f"{said}(…) takes a record, and {record!r} is a query{remedy}")
     return schema_of(type(record))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from functools import wraps
-from inspect import isgeneratorfunction
+from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from typing import ParamSpec
 
 from typing_extensions import TypeAliasType, TypeVar
@@ -27,6 +27,11 @@ def effect(function: Callable[P, Generator[Raises[E], Sent, T]]) -> Callable[P, 
     Inside, `x = yield from eff` runs an effect and gives its value; a failure ends the program there. Two calls
     with equal arguments make equal effects.
     """
+    if iscoroutinefunction(function) or isasyncgenfunction(function):
+        raise TypeError(
+            f"@effect takes a plain generator function, and {function.__qualname__!r} is async: write `def`, and "
+            "`x = yield from Effect.from_awaitable(lambda: …)` where it awaits"
+        )
     if not isgeneratorfunction(function):
         raise TypeError(
             f"@effect takes a generator function, and {getattr(function, '__qualname__', function)!r} has no "

@@ -161,7 +161,7 @@ def _writes(draw: st.DrawFn) -> Effect[Any, Any]:
         case "update":
             return draw(_updates(model))
         case _:
-            return find(model, draw(_CONDITIONS[model])).delete()
+            return find(model, draw(_CONDITIONS[model])).everything().delete()
 
 
 @st.composite
@@ -188,10 +188,8 @@ def _updates(draw: st.DrawFn, model: type[Any]) -> Effect[Any, Any]:
         if type(value) is int and draw(st.booleans()):
             value = col(Column(schema, field)) + draw(_NUMBERS)
         assignments[field.name] = value
-    query = find(model)
-    if draw(st.booleans()):
-        return query.where(draw(_CONDITIONS[model])).update(**assignments)
-    return query.everything().update(**assignments)
+    query = find(model).everything()
+    return (query.where(draw(_CONDITIONS[model])) if draw(st.booleans()) else query).update(**assignments)
 
 
 def _caught(part: Effect[Any, Any], kind: type[Any], then: Effect[Any, Any]) -> Effect[Any, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ommi.testing.conformance.arithmetic import Arithmetic
+from ommi.testing.conformance.blocks import Blocks
 from ommi.testing.conformance.comparisons import Comparisons
 from ommi.testing.conformance.constraints import Constraints
 from ommi.testing.conformance.ordering import Ordering
@@ -29,6 +30,7 @@ class DriverSuite(
     References,
     Tables,
     Transactions,
+    Blocks,
     Together,
     Resources,
 ):

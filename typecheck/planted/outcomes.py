@@ -111,6 +111,8 @@ async def awaiting(db: Ommi) -> None:
     some = db.find(User).one() >> catch(NotFound)(lambda e: Effect.from_value(None))
     fewer: BoundEffect[User | None, DatabaseError] = some  # WANT mypy[assignment] pyright[reportAssignmentType]
     unbound: BoundEffect[User, ConstraintViolation | DatabaseError] = add(User.make())  # WANT mypy[assignment] pyright[reportAssignmentType]
+    if find(User).exists():  # WANT mypy[truthy-bool]
+        pass
     db.find(User).one() >> catch(NotFound)  # WANT mypy pyright
     db.find(User).where(lambda u: u.age > "x")  # WANT mypy[operator] pyright[reportOperatorIssue]
     db.find(User).fetch.nope()  # WANT mypy[attr-defined] pyright[reportAttributeAccessIssue]
