@@ -178,7 +178,7 @@ class _Block:
         return None
 
     async def _hold(self) -> None:
-        body = Bind(Await(self._wait), self._decide)
+        body: Effect[None, Any] = Bind(Await(self._wait), self._decide)
         try:
             self._outcome = await self._pump.run(Transact(body, self._options))
         finally:
@@ -205,13 +205,14 @@ class _Block:
         leave(self._token)
         self._problem = error
         self._leaving.set()
-        ended_here = bool(self._scope.__exit__(type(error), error, error.__traceback__ if error is not None else None))
+        trace = None if error is None else error.__traceback__
+        ended_here = self._scope.__exit__(None if error is None else type(error), error, trace)
         await self._group.__aexit__(None, None, None)
         if self._outcome is None:
             return False
         ending, payload = self._outcome
         if ending is Ending.VALUE:
-            return ended_here
+            return bool(ended_here)
         if payload is error:
             return False
         if isinstance(payload, StatementTimeout) and self._options.timeout is not None:
