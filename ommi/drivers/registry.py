@@ -59,16 +59,15 @@ def driver_for(url: str, /, **options: Any) -> Driver:
         return with_entry_point(url, **options)
     built_in = _BUILT_IN.get(scheme)
     if built_in is None:
-        raise ConnectionFailed(
-            f"there is no driver for {scheme!r}", retryable=False, hint=f"installed or known: {_known()}"
-        )
+        raise ConnectionFailed(f"there is no driver for {scheme!r}", retryable=False, hint=f"installed: {_known()}")
     connect: Connect = _loaded(scheme, lambda: import_module(built_in.module).from_url)
     return connect(url, **options)
 
 
 def schemes() -> tuple[str, ...]:
-    """The schemes of all drivers that are installed or come with Ommi, sorted."""
-    return tuple(sorted({*_BUILT_IN, *entry_points(group=GROUP).names}))
+    """The schemes of all drivers that are installed, sorted."""
+    own = {scheme for scheme, built_in in _BUILT_IN.items() if built_in.extra is None}
+    return tuple(sorted({*own, *entry_points(group=GROUP).names}))
 
 
 def redacted(url: str) -> str:
@@ -100,5 +99,6 @@ def _loaded(scheme: str, load: Callable[[], Connect]) -> Connect:
         raise ConnectionFailed(
             f"the driver for {scheme!r} is not installed",
             retryable=False,
-            hint=f'pip install "ommi[{built_in.extra}]"',
+            hint=f'pip install "ommi[{built_in.extra}]", with a release that has it: '
+            "this one comes with sqlite and memory",
         ) from error

@@ -250,6 +250,9 @@ class Effect(  # type: ignore[type-var]  # as in every container of `returns`: K
                 obj=self,
             )
 
+        def __bool__(self) -> NoReturn:
+            raise TypeError(f"an effect has no truth value before it runs: run it, and look at its value. {self!r}")
+
         def __await__(self) -> NoReturn:
             raise TypeError(
                 f"an effect is a description and is not awaited: run it with `await db.run(effect)`, "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
-from typing import Any, Final, TypeAlias, final
+from typing import Any, Final, NoReturn, TypeAlias, final
 
 from ommi.query.expressions import Predicate
 from ommi.schema import OnDelete
@@ -39,6 +39,9 @@ class Marker(Enum):
 
     def __repr__(self) -> str:
         return self.value
+
+    def __call__(self, *_: object) -> NoReturn:
+        raise TypeError(f"{self.value} takes no arguments: write Annotated[int, {self.value}], without parentheses")
 
 
 Key: Final = Marker.KEY

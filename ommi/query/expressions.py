@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeAlias, cast, final, overload
 from typing import Literal as OneOf
 
@@ -22,8 +23,6 @@ from ommi.schema import Field, Schema
 from ommi.values import FieldType, Kind
 
 if TYPE_CHECKING:
-    from decimal import Decimal
-
     from ommi.query.statements import Select
 
 __all__ = [

@@ -474,9 +474,16 @@ def _next(function: Callable[[Any], Any], value: Any) -> tuple[Ending, Any, Effe
         return VALUE, None, found
     return (
         DEFECT,
-        TypeError(f"the function {function!r} must return an effect, and returned {found!r}; use .map for values"),
+        TypeError(f"{_where(function)} must return an effect, and returned {found!r}; use .map for values"),
         None,
     )
+
+
+def _where(function: Callable[..., Any]) -> str:
+    """A function by name, and by its line where it has one."""
+    code = getattr(function, "__code__", None)
+    name = getattr(function, "__qualname__", None) or repr(function)
+    return name if code is None else f"{name} ({code.co_filename}:{code.co_firstlineno})"
 
 
 def _resume(

@@ -70,7 +70,7 @@ def _only(perform: Perform[Any, Any], rows: list[Any]) -> Any:
         return rows[0]
     statement = perform.statement
     assert isinstance(statement, Select)
-    asked, model = select_text(statement), statement.schema.model
+    asked, model = select_text(statement, values=False), statement.schema.model
     if not rows:
         raise NotFound(f"{asked}.one() found no {model.__name__}", model=model)
     raise MultipleFound(f"{asked}.one() found more than one {model.__name__}", model=model)

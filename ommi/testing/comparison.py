@@ -49,7 +49,7 @@ def comparable(value: Any, unkeyed: Collection[type[Any]] = ()) -> Any:
     if isinstance(value, (list, tuple)):
         return type(value), [comparable(item, unkeyed) for item in value]
     if isinstance(value, (Success, Failure)):
-        return type(value), comparable(value._inner_value, unkeyed)  # noqa: SLF001  # of either of the two
+        return type(value), comparable(value._inner_value, unkeyed)  # of either of the two
     if isinstance(value, ConstraintViolation):
         return type(value), value.model, value.fields, value.constraint
     if isinstance(value, OmmiError):
@@ -60,7 +60,9 @@ def comparable(value: Any, unkeyed: Collection[type[Any]] = ()) -> Any:
         return float, value, math.copysign(1, value)
     if not dataclasses.is_dataclass(value):
         return type(value), value
-    kept = [field for field in dataclasses.fields(value) if type(value) not in unkeyed or not _is_key(value, field.name)]
+    kept = [
+        field for field in dataclasses.fields(value) if type(value) not in unkeyed or not _is_key(value, field.name)
+    ]
     return type(value), [comparable(getattr(value, field.name), unkeyed) for field in kept]
 
 

@@ -83,7 +83,9 @@ def run_script(
     """
     while isinstance(program, Binding):
         program = program.source
-    stage = _Stage([_line(line, transactions) for line in script], transactions, FakeClock() if clock is None else clock)
+    stage = _Stage(
+        [_line(line, transactions) for line in script], transactions, FakeClock() if clock is None else clock
+    )
     ending, payload = run_blocking(program, stage.answer, stage.clock)
     if stage.mismatch is not None:
         raise stage.mismatch

@@ -229,7 +229,8 @@ class Compiler:
         if on_conflict is not None:
             sql += (_conflict(on_conflict, table, quote),)
         if returning:
-            sql += (" RETURNING " + ", ".join(quote(f.column) for f in returning),)
+            returned = [self.dialect.returned(quote(f.column), f.type.kind) for f in returning]
+            sql += (f" RETURNING {', '.join(returned)}",)
         self.learn(schema)
         encode = encoder(taken, len(schema.fields), optional=True)
         return InsertPlan(self._render(sql), _unchanged if encode is None else encode)

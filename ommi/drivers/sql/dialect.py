@@ -96,6 +96,8 @@ class Dialect:
     generated: Mapping[Kind, str]
     """The whole definition of a key that the database assigns, for the kinds where it does."""
     table_options: str
+    returned: Callable[[str, Kind], str]
+    """A column, quoted, as RETURNING gives it in the form that its kind is stored in."""
     server_default: Callable[[Schema, Field], str]
     """The expression of a field's `server_default`, giving the stored form."""
     inline: Callable[[Any], str]

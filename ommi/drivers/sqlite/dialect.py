@@ -272,6 +272,22 @@ def _native_decimal_key(other: Decimal | None = None) -> str:
     )
 
 
+_TYPES: Final[Mapping[Kind, str]] = {
+    Kind.INT: "INTEGER",
+    Kind.FLOAT: "REAL",
+    Kind.BOOL: "INTEGER",
+    Kind.STR: "TEXT",
+    Kind.BYTES: "BLOB",
+    Kind.DECIMAL: "TEXT",
+    Kind.DATETIME: "TEXT",
+    Kind.NAIVE_DATETIME: "TEXT",
+    Kind.DATE: "TEXT",
+    Kind.TIME: "TEXT",
+    Kind.TIMEDELTA: "INTEGER",
+    Kind.UUID: "TEXT",
+    Kind.JSON: "TEXT",
+}
+
 SQLITE: Final = Dialect(
     name="sqlite",
     storage=SQLITE_STORAGE,
@@ -304,23 +320,11 @@ SQLITE: Final = Dialect(
     joins_not_exists=False,
     offset_alone="LIMIT -1 OFFSET {0}",
     lock=lambda lock: "",  # the writer is alone
-    types={
-        Kind.INT: "INTEGER",
-        Kind.FLOAT: "REAL",
-        Kind.BOOL: "INTEGER",
-        Kind.STR: "TEXT",
-        Kind.BYTES: "BLOB",
-        Kind.DECIMAL: "TEXT",
-        Kind.DATETIME: "TEXT",
-        Kind.NAIVE_DATETIME: "TEXT",
-        Kind.DATE: "TEXT",
-        Kind.TIME: "TEXT",
-        Kind.TIMEDELTA: "INTEGER",
-        Kind.UUID: "TEXT",
-        Kind.JSON: "TEXT",
-    },
+    types=_TYPES,
     generated={Kind.INT: "INTEGER PRIMARY KEY"},
     table_options=" STRICT",
+    # SQLite 3.40 gives what follows a REAL column the wrong class in RETURNING, unless it is cast
+    returned=lambda column, kind: f"CAST({column} AS {_TYPES[kind]})",
     server_default=_server_default,
     inline=_inline,
 )

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote
 
+from ommi.drivers.registry import redacted
 from ommi.drivers.sqlite.driver import SQLiteDriver
 from ommi.errors import ConnectionFailed
 
@@ -25,7 +26,7 @@ def from_url(url: str, /, **options: Any) -> SQLiteDriver:
     if "#" in place:
         raise _refused(url, "write %23 for a # in a file's name")
     if rest and not rest.startswith("/"):
-        raise _refused(url, f"the path begins after a third slash: sqlite:///{rest}")
+        raise _refused(url, f"the path begins after a third slash: {redacted(place).replace('://', ':///', 1)}")
     for option in options:
         if option not in _OPTIONS:
             raise TypeError(f"unknown option {option!r}; SQLite has {', '.join(_OPTIONS)}")
@@ -71,7 +72,7 @@ _OPTIONS: Final[Mapping[str, Callable[[str], Any]]] = {
 
 def _refused(url: str, reason: str) -> ConnectionFailed:
     return ConnectionFailed(
-        f"cannot connect to {url}: {reason}",
+        f"cannot connect to {redacted(url)}: {reason}",
         retryable=False,
         hint="write sqlite:///file.db (relative), sqlite:////path/file.db (absolute) or sqlite:// (in memory)",
     )

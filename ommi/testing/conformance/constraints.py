@@ -61,7 +61,11 @@ CASES: list[tuple[str, Effect[Any, Any], Facts]] = [
     ("a missing value on upsert", upsert(Player(NONE, id=1)), NAME),
     ("a missing key", add(Tag(NONE)), (NotNullViolation, Tag, ("name",), None)),
     ("a missing part of a key", add(Seat(2, NONE)), (NotNullViolation, Seat, ("number",), None)),
-    ("a key that goes missing", find(Account, Account.id == 1).update(id=None), (NotNullViolation, Account, ("id",), None)),
+    (
+        "a key that goes missing",
+        find(Account, Account.id == 1).update(id=None),
+        (NotNullViolation, Account, ("id",), None),
+    ),
     ("a check on insert", add(Player("Bob", age=-1)), AGE),
     ("a check on update", find(Player, Player.id == 1).update(age=-1), AGE),
     ("a check on an expression", find(Player, Player.id == 1).update(age=col(Player.age) - 100), AGE),
@@ -120,7 +124,9 @@ class Constraints(DatabaseTests):
         await succeeds(ruled, add_all([Player("Bob", team="red"), Player("Cid", team="red"), Player("D", shirt=1)]))
 
     async def test_unique_texts_differ_in_case_and_in_accents(self, ruled: Ommi) -> None:
-        await succeeds(ruled, add_all([Player("B", "ADA@x"), Player("C", "é"), Player("D", "e\u0301"), Player("E", "")]))
+        await succeeds(
+            ruled, add_all([Player("B", "ADA@x"), Player("C", "é"), Player("D", "e\u0301"), Player("E", "")])
+        )
 
     async def test_a_longest_text_counts_code_points(self, ruled: Ommi) -> None:
         await succeeds(ruled, add(Player("😀" * 8)))

@@ -102,7 +102,9 @@ class Resources(DatabaseTests):
         again = Schedule.recurs(3)
         await fails(db, noting(runs, 1).bind(lambda _: add(Tag("a"))).retry(again), UniqueViolation)
         assert len(runs) == 1
-        await fails(db, noting(runs, 1).bind(lambda _: add(Tag("a"))).retry(again, on=(UniqueViolation,)), UniqueViolation)
+        await fails(
+            db, noting(runs, 1).bind(lambda _: add(Tag("a"))).retry(again, on=(UniqueViolation,)), UniqueViolation
+        )
         assert len(runs) == 5
 
     async def test_retry_around_a_transaction_begins_it_anew(self, db: Ommi) -> None:

@@ -28,8 +28,7 @@ def samples() -> list[Sample]:
     """One row for each text; `label` is a part of some of them."""
     labels: dict[str | None, str] = {"Ada": "Ad", "ada": "Ad", "a_b": "_", "axb": "_", "a.b": "b", "": ""}
     return [
-        Sample(number, text=found, label=labels.get(found), title=found or "")
-        for number, found in enumerate(TEXTS, 1)
+        Sample(number, text=found, label=labels.get(found), title=found or "") for number, found in enumerate(TEXTS, 1)
     ]
 
 
@@ -46,7 +45,7 @@ CASES: list[tuple[str, Predicate[Any], list[int]]] = [
     ("contains an underscore", text.contains("_"), of("a_b")),
     ("contains a dot", text.contains("."), of("a.b")),
     ("contains a backslash", text.contains("\\"), of("a\\b")),
-    ("contains a quote", text.contains("'s \""), of("it's \"q\"")),
+    ("contains a quote", text.contains("'s \""), of('it\'s "q"')),
     ("contains a newline", text.contains("\n"), of("a\nb")),
     ("contains a character beyond the BMP", text.contains("😀"), of("😀")),
     ("contains does not compose characters", text.contains("é"), of("é")),

@@ -184,7 +184,9 @@ class Together(DatabaseTests):
             await turns(30)
 
         count = find(Tag).count()
-        program = count.bind(lambda first: Effect.from_awaitable(meanwhile).bind(lambda _: count.map(lambda n: (first, n))))
+        program = count.bind(
+            lambda first: Effect.from_awaitable(meanwhile).bind(lambda _: count.map(lambda n: (first, n)))
+        )
         async with anyio.create_task_group() as group:
             group.start_soon(write)
             await checkpoint()

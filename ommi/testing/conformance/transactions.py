@@ -36,7 +36,7 @@ from ommi.transactions import IsolationLevel
 __all__ = ["Mishap", "Transactions", "failing", "fails_at", "names", "tagged"]
 
 
-class Mishap(Exception):  # noqa: N818
+class Mishap(Exception):
     """A failure of the program's own."""
 
 
@@ -45,7 +45,7 @@ async def names(db: Ommi) -> list[str]:
     return [tag.name for tag in await succeeds(db, find(Tag).order_by(Tag.name).all())]
 
 
-def failing(error: object = Mishap("no")) -> Effect[Any, Any]:  # noqa: B008
+def failing(error: object = Mishap("no")) -> Effect[Any, Any]:
     """An effect that fails."""
     return Effect.from_failure(error)
 
@@ -123,9 +123,9 @@ class Transactions(DatabaseTests):
         @effect
         def program() -> Prog[str, Any]:
             yield from add(Tag("a"))
-            said = yield from (add(Tag("a")).map(lambda _: "added") >> catch(UniqueViolation)(
-                lambda _: Effect.from_value("was there")
-            ))
+            said = yield from (
+                add(Tag("a")).map(lambda _: "added") >> catch(UniqueViolation)(lambda _: Effect.from_value("was there"))
+            )
             yield from add(Tag("b"))
             return said
 

@@ -293,7 +293,9 @@ class Writing(DatabaseTests):
         order = await succeeds(db, add(Order(7, select="a", where="b")))
         group = col(Order.group)
         assert await succeeds(db, find(Order, group == 7, col(Order.where).starts_with("b")).one()) == order
-        assert await succeeds(db, find(Order).order_by(col(Order.select).desc).select(group, Order.select).all()) == [(7, "a")]
+        assert await succeeds(db, find(Order).order_by(col(Order.select).desc).select(group, Order.select).all()) == [
+            (7, "a")
+        ]
         assert await succeeds(db, find(Order, group.in_(find(Order).select(Order.group))).update(select="c")) == 1
         assert (await succeeds(db, upsert(Order(8, "d", id=order.id)))).select == "d"
         await succeeds(db, delete(order))
