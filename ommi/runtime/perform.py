@@ -82,34 +82,49 @@ def _records(perform: Perform[Any, Any], reply: list[Row], storage: Storage) -> 
     schema = statement.schema
     build = schema.codec.build
     if statement.on_conflict is not None:
-        return schema.codec.reader(storage)(reply), tuple(
-            (schema, target, _canonical(schema, schema.fields, row, storage))
+        load = _loader(schema.fields, storage)
+        whole = [
+            (schema, target, tuple(zip(schema.fields, load(row), strict=True)))
             for target, row in zip(perform.targets, reply, strict=True)
-        )
+        ]
+        return schema.codec.reader(storage)(reply), tuple(whole)
     assigned = schema.assigned
     if not assigned:
         return [build(row) for row in statement.rows], ()
-    places = [schema.fields.index(f) for f in assigned]
     records: list[Any] = []
     fills: list[Fill] = []
+    spread = _spread([schema.fields.index(f) for f in assigned])
+    load = _loader(assigned, storage)
     for row, stored, target in zip(statement.rows, reply, perform.targets, strict=True):
-        values = _canonical(schema, assigned, stored, storage)
-        whole = list(row)
-        for place, (_, value) in zip(places, values, strict=True):
-            whole[place] = value
-        records.append(build(whole))
-        fills.append((schema, target, values))
+        values = load(stored)
+        records.append(build(spread(row, values)))
+        fills.append((schema, target, tuple(zip(assigned, values, strict=True))))
     return records, tuple(fills)
 
 
-def _canonical(
-    schema: Schema, fields: tuple[Field, ...], stored: Row, storage: Storage
-) -> tuple[tuple[Field, Any], ...]:
-    found: list[tuple[Field, Any]] = []
-    for f, value in zip(fields, stored, strict=True):
-        load = storage.forms[f.type.kind].load
-        found.append((f, value if value is None or load is None else load(value)))
-    return tuple(found)
+def _spread(places: list[int]) -> Callable[[Row, Row], Row]:
+    """A function that puts values into their places in a row."""
+    if len(places) == 1:  # the key alone: what nearly every model leaves to the database
+        (place,) = places
+        return lambda row, values: (*row[:place], values[0], *row[place + 1 :])
+
+    def spread(row: Row, values: Row) -> Row:
+        whole = list(row)
+        for place, value in zip(places, values, strict=True):
+            whole[place] = value
+        return whole
+
+    return spread
+
+
+def _loader(fields: tuple[Field, ...], storage: Storage) -> Callable[[Row], Row]:
+    """A function from stored values of some fields to canonical ones."""
+    loads = [storage.forms[f.type.kind].load for f in fields]
+    if not any(loads):
+        return lambda stored: stored
+    return lambda stored: tuple(
+        [value if value is None or load is None else load(value) for value, load in zip(stored, loads, strict=True)]
+    )
 
 
 def _saved(perform: Perform[Any, Any], matched: int) -> tuple[Any, tuple[Fill, ...]]:

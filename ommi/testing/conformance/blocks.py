@@ -95,7 +95,7 @@ class Blocks(DatabaseTests):
                 await tx.rollback_to_savepoint("there")
 
     async def test_a_block_whose_time_is_over_is_rolled_back(self, db: Ommi) -> None:
-        with pytest.raises(StatementTimeout, match="block had not ended after 0.05 seconds"):
+        with pytest.raises(StatementTimeout, match="the transaction block had not ended"):
             async with db.transaction(TransactionOptions(timeout=0.05)) as tx:
                 await tx.add(Tag("a")).value
                 await anyio.sleep_forever()

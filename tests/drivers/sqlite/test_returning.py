@@ -1,4 +1,4 @@
-"""SQLite 3.40 gives what follows a REAL column the wrong class in RETURNING; what comes back must be right all the same."""
+"""SQLite 3.40 gives what follows a REAL column in RETURNING the wrong class; records must have the right one."""
 
 from __future__ import annotations
 
