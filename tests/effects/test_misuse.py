@@ -241,8 +241,8 @@ def test_combinators_of_what_are_no_effects() -> None:
     refused(lambda: race(), r"at least one effect")
     refused(lambda: attempt(int, catching=ValueError), r"a tuple of exception classes")  # type: ignore[arg-type]
     refused(lambda: attempt(int, catching=()), r"a tuple of exception classes")
-    refused(lambda: catch(), r"catch\(…\) takes error classes")  # type: ignore[call-overload]
-    refused(lambda: catch(ValueError()), r"catch\(…\) takes error classes")  # type: ignore[call-overload]
+    refused(lambda: catch(), r"catch\(…\) takes one or more error classes")  # type: ignore[call-overload]
+    refused(lambda: catch(ValueError()), r"catch\(…\) takes one or more error classes")  # type: ignore[call-overload]
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ async def test_an_error_tells_the_line_and_the_operation() -> None:
         await succeeds(db, db.schema.create(collection))
         error = await fails(db, program(), UniqueViolation)
         assert error.origin is not None
-        assert (error.origin.file, error.origin.line) == (__file__, line() - 7)
+        assert (error.origin.file, error.origin.line) == (__file__, line() - 6)
         assert error.operation == "add(User(…))"
         assert f"built at: {__file__}:{error.origin.line}" in str(error)
         missing = await fails(db, find(User, User.id == 9).one(), NotFound)
