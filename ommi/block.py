@@ -77,12 +77,7 @@ class Transaction(Session):
     async def run(self, effect: Effect[T, E], /) -> Success[T] | Failure[E]:
         """Run an effect as part of this transaction."""
         check_effect(effect)
-        turn = self._opened().turn
-        ended = await self._pump.join(effect, turn)
-        transaction = turn.transaction
-        if ended[0] is Ending.ERROR and transaction.failed is not None:
-            transaction.doom(transaction.failed)
-        return outcome(ended)
+        return outcome(await self._pump.join(effect, self._turn()))
 
     def transaction(self, options: TransactionOptions | None = None, /) -> Transaction:
         """A nested block: undone alone when an exception leaves it."""
@@ -90,14 +85,15 @@ class Transaction(Session):
 
     async def savepoint(self, name: str, /) -> None:
         """Remember this point under a name; a name used before in the block is moved here."""
-        async with self._opened().turn.taken() as transaction:
+        async with self._turn().taken() as transaction:
             real = transaction.name_savepoint()
             await self._mark(transaction, Mark.SET, real)
+            self._marks.pop(name, None)  # it comes after the others now
             self._marks[name] = real, len(transaction.after), len(transaction.fills)
 
     async def rollback_to_savepoint(self, name: str, /) -> None:
         """Undo what was done in the block since that point, a failed write included; the point stays."""
-        async with self._opened().turn.taken() as transaction:
+        async with self._turn().taken() as transaction:
             if name not in self._marks:
                 known = ", ".join(map(repr, self._marks)) or "none"
                 raise ValueError(f"this block has no savepoint {name!r}; it has {known}")
@@ -110,11 +106,18 @@ class Transaction(Session):
                 del self._marks[later]
 
     async def _mark(self, transaction: OpenTransaction, mark: Mark, name: str) -> None:
-        if transaction.doomed is not None and transaction.doomed is not transaction.failed:
-            raise transaction.doomed
+        doomed = transaction.doomed
+        if doomed is not None and (mark is Mark.SET or doomed is not transaction.failed):
+            raise doomed
         ending, payload = await self._pump.call(Marking(transaction.handle, mark, name))
         if ending is not Ending.VALUE:
             raise payload
+
+    def _turn(self) -> Turn:
+        """The innermost body of the transaction that the caller is in: it has the turn of those around it."""
+        turn, current = self._opened().turn, current_turn(self._pump)
+        joins = current is not None and not turn.ended and current.transaction is turn.transaction
+        return current if current is not None and joins else turn
 
     def _opened(self) -> _Block:
         if self._block is None:
@@ -188,6 +191,7 @@ class _Block:
         turn = current_turn(self._pump)
         assert turn is not None
         self.turn = turn
+        turn.in_block = True
         self._ready.set()
         try:
             await self._leaving.wait()
@@ -197,7 +201,7 @@ class _Block:
 
     def _decide(self, _: None) -> Effect[None, BaseException]:
         error = recovered(self.turn.transaction)
-        problem = self._problem or error
+        problem = error if self._problem is None else self._problem
         return Succeed(None) if problem is None else Fail(problem)
 
     async def end(self, error: BaseException | None) -> bool:
@@ -209,6 +213,8 @@ class _Block:
         ended_here = self._scope.__exit__(None if error is None else type(error), error, trace)
         await self._group.__aexit__(None, None, None)
         if self._outcome is None:
+            if error is None:
+                raise RuntimeError("the task that held the transaction was cancelled, so it was rolled back")
             return False
         ending, payload = self._outcome
         if ending is Ending.VALUE:

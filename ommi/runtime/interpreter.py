@@ -44,7 +44,7 @@ from ommi.effects.effect import (
     Timeout,
     Transact,
 )
-from ommi.errors import ConnectionLost, LockTimeout, TransactionConflict
+from ommi.errors import ConnectionLost, LockTimeout, StatementTimeout, TransactionConflict
 from ommi.query.statements import is_write
 from ommi.runtime.calls import Awaiting, Call, Cancel, Command, Completed, Ending, Execute, Fill, Marking, Pause
 from ommi.runtime.clock import Clock
@@ -92,7 +92,8 @@ class OpenTransaction:
 
     def doom(self, error: BaseException) -> None:
         """Nothing of it can stay; the first error counts."""
-        self.doomed = self.doomed or error
+        if self.doomed is None:
+            self.doomed = error
 
     def name_savepoint(self) -> str:
         """A name that no other savepoint of the transaction has."""
@@ -137,14 +138,16 @@ class Joined:
 class Fiber:
     """One line of a program: its frames, its transaction, and what it waits for."""
 
-    __slots__ = ("index", "interrupted", "join", "masked", "outcome", "stack", "transaction", "waiting")
+    __slots__ = ("index", "interrupted", "join", "masked", "outcome", "shielded", "stack", "transaction", "waiting")
 
     def __init__(self, join: Joined | None = None, index: int = 0) -> None:
         self.stack: list[Any] = []
         self.join = join
         self.index = index
         self.transaction: OpenTransaction | None = join.parent.transaction if join is not None else None
-        self.masked: int = join.parent.masked if join is not None else 0
+        self.masked: int = 0
+        # a fiber forked by one that is masked can be stopped by its siblings, but not from outside
+        self.shielded: bool = join is not None and (join.parent.shielded or join.parent.masked > 0)
         self.interrupted = False
         self.waiting: Call | Joined | None = None
         self.outcome: Outcome | None = None
@@ -324,6 +327,8 @@ class _Machine:
             except StopIteration as stop:
                 ending, payload = stop.value
                 return ending, payload, None
+            except Exception as bug:
+                return DEFECT, bug, None
             start = False
             if isinstance(asked, Effect):
                 fiber.stack.append(scope)
@@ -352,15 +357,14 @@ class _Machine:
         if fiber.interrupted and not fiber.masked:
             return CANCELLED, None
         transaction = fiber.transaction
+        call.shielded = fiber.shielded or fiber.masked > 0
         if (
             transaction is not None
             and transaction.doomed is not None
-            and isinstance(call, (Execute, Awaiting, Marking))
-            and not fiber.masked
+            and (isinstance(call, (Execute, Marking)) or (isinstance(call, Awaiting) and not call.shielded))
         ):
             return DOOM, transaction.doomed
         call.fiber = fiber
-        call.shielded = fiber.masked > 0
         fiber.waiting = call
         self.commands.append(call)
         return None
@@ -383,8 +387,15 @@ class _Machine:
                 transaction.doom(payload)
             elif ending is ERROR and is_write(call.perform.statement):
                 transaction.failed = payload
-            if transaction is not None and transaction.doomed is not None and ending is ERROR:
-                ending, payload = DOOM, transaction.doomed
+        elif isinstance(call, Marking) and ending is CANCELLED and transaction is not None:
+            transaction.doom(StatementTimeout("a savepoint was stopped halfway, so its transaction was rolled back"))
+        if (
+            ending is ERROR
+            and transaction is not None
+            and transaction.doomed is not None
+            and isinstance(call, (Execute, Awaiting))
+        ):
+            ending, payload = DOOM, transaction.doomed
         self.ready.append((fiber, None, ending, payload))
 
     def fork(self, join: Joined) -> None:
@@ -453,7 +464,6 @@ def dooms(error: object) -> bool:
 
 def _interrupted(call: Execute) -> BaseException:
     from ommi.effects.text import operation_text
-    from ommi.errors import StatementTimeout
 
     return StatementTimeout(
         f"{operation_text(call.perform)} was stopped before it had ended, so its transaction was rolled back"

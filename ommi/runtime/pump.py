@@ -5,6 +5,9 @@ A program that waits for one thing at a time runs in the task that called `run`,
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any, assert_never
 
 import anyio
@@ -15,7 +18,7 @@ from returns.result import Success
 from ommi.drivers.driver import Driver, Transaction
 from ommi.effects.effect import Await, Effect
 from ommi.effects.text import operation_text
-from ommi.errors import CommitUnknown, OmmiError
+from ommi.errors import CommitUnknown, EncodeError, OmmiError
 from ommi.runtime.calls import (
     Awaiting,
     Begin,
@@ -69,7 +72,16 @@ class Pump:
     async def join(self, effect: Effect[Any, Any], turn: Turn) -> Outcome:
         """Run an effect as part of a transaction, when it is its turn."""
         async with turn.taken() as transaction:
-            return await _Run(self, interpret(effect, self.clock, transaction)).finish()
+            if not turn.in_block or transaction.doomed is not None:
+                return await _Run(self, interpret(effect, self.clock, transaction)).finish()
+            transaction.failed = None
+            ended = await _Run(self, interpret(effect, self.clock, transaction)).finish()
+            if ended[0] is ERROR:
+                if isinstance(ended[1], EncodeError):
+                    transaction.failed = ended[1]
+                if transaction.failed is not None:
+                    transaction.doom(transaction.failed)
+            return ended
 
     async def call(self, call: Call) -> Outcome:
         """Make one call. Only a cancellation, or the end of the whole process, is raised."""
@@ -183,18 +195,29 @@ class _Run:
             if call is None:
                 commands = await self.together(commands)
                 continue
+            reason: BaseException | None = None
             try:
-                if call.shielded:
-                    with CancelScope(shield=True):
-                        ending, payload = await self.pump.call(call)
-                else:
+                if not call.shielded:
                     ending, payload = await self.pump.call(call)
-            except get_cancelled_exc_class():
-                with CancelScope(shield=True):
-                    await self.drive(self.advance([(None, CANCELLED, None), (call, CANCELLED, None)]))
-                self.raise_defect()
+                else:
+                    with CancelScope(shield=True):
+                        (ending, payload), reason = await _undisturbed(self.pump.call(call))
+            except BaseException as stopped:  # a cancellation, or the end of the whole process
+                await self.unwind([(call, CANCELLED, None)])
+                if isinstance(stopped, get_cancelled_exc_class()):
+                    self.raise_defect()
                 raise
+            if reason is not None:
+                await self.unwind([(call, ending, payload)])
+                self.raise_defect()
+                raise reason
             commands = self.advance([(call, ending, payload)])
+
+    async def unwind(self, completed: list[Completed]) -> None:
+        """Tell the program that it is cancelled, and let it clean up."""
+        # cancelled again meanwhile, it unwinds all the same
+        with CancelScope(shield=True), suppress(get_cancelled_exc_class()):
+            await self.drive(self.advance([(None, CANCELLED, None), *completed]))
 
     def raise_defect(self) -> None:
         """A bug that showed while a cancelled program cleaned up must not be lost with the cancellation."""
@@ -203,28 +226,66 @@ class _Run:
 
     async def together(self, commands: list[Command]) -> list[Command]:
         """Make calls at once, until the program has ended or waits for a single call; that is given back."""
-        cancelled: BaseException | None = None
-        async with anyio.create_task_group() as group:
-            calls = _Calls(self, group)
-            try:
-                commands = await calls.work(commands)
-            except get_cancelled_exc_class() as reason:
-                # the program hears of it, and what it still has to do, it does undisturbed
-                cancelled = reason
-                with CancelScope(shield=True):
-                    news = calls.interrupted()
-                    commands = await calls.work(self.advance(news) if news else [])
-                    await self.drive(commands)
-        if cancelled is not None:
+        stopped: BaseException | None = None
+        left = commands
+        calls: _Calls | None = None
+        try:
+            async with anyio.create_task_group() as group:
+                calls = _Calls(self, group)
+                while True:
+                    try:
+                        with CancelScope(shield=calls.was_interrupted):
+                            left = await calls.work(left)
+                        break
+                    except get_cancelled_exc_class() as reason:
+                        # the program hears of it, and what it still has to do, it does undisturbed
+                        stopped = stopped or reason
+                        news = calls.interrupted()
+                        left = self.advance(news) if news else []
+        except get_cancelled_exc_class() as reason:  # when nothing was under way any more
+            stopped = stopped or reason
+        assert calls is not None
+        if calls.fatal is not None:
+            stopped = calls.fatal
+        if stopped is None:
+            return left
+        if self.outcome is None:
+            await self.clean_up(left, told=calls.was_interrupted)
+        if stopped is not calls.fatal:
             self.raise_defect()
-            raise cancelled
-        return commands
+        raise stopped
+
+    async def clean_up(self, left: list[Command], *, told: bool) -> None:
+        """Make what is left after a cancellation, of which the program may have been told already."""
+        if not told:
+            call = _single(left)
+            assert call is not None
+            if not call.shielded:
+                await self.unwind([(call, CANCELLED, None)])
+                return
+            left = [call, *self.advance([(None, CANCELLED, None)])]
+        with CancelScope(shield=True), suppress(get_cancelled_exc_class()):
+            await self.drive(left)
+
+
+async def _undisturbed(making: Coroutine[Any, Any, Outcome]) -> tuple[Outcome, BaseException | None]:
+    """What a coroutine returns, and what cancelled it meanwhile: `Task.cancel()` passes through a shielded scope."""
+    if get_cancelled_exc_class() is not asyncio.CancelledError:
+        return await making, None
+    task = asyncio.ensure_future(making)
+    reason: BaseException | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as cancelled:
+            reason = reason or cancelled
+    return task.result(), reason
 
 
 class _Calls:
     """The calls under way at once, each in a task of its own."""
 
-    __slots__ = ("done", "group", "run", "scopes", "stopped", "waking", "was_interrupted")
+    __slots__ = ("done", "fatal", "group", "run", "scopes", "stopped", "waking", "was_interrupted")
 
     def __init__(self, run: _Run, group: TaskGroup) -> None:
         self.run = run
@@ -234,6 +295,7 @@ class _Calls:
         self.done: list[Completed] = []
         self.waking = anyio.Event()
         self.was_interrupted = False
+        self.fatal: BaseException | None = None
 
     async def work(self, commands: list[Command]) -> list[Command]:
         """Obey commands and report ends to the program until a single call, or nothing, is left to do."""
@@ -246,7 +308,8 @@ class _Calls:
                 await self.waking.wait()
             completed = self.taken()
             # a call that ended cancelled, though the program did not ask for it, tells that the task is cancelled
-            if any(ending is CANCELLED and call not in self.stopped for call, ending, _ in completed):
+            stopped, self.stopped = self.stopped, self.stopped.difference(call for call, _, _ in completed)
+            if any(ending is CANCELLED and call not in stopped for call, ending, _ in completed):
                 completed = self.interrupted(completed)
             commands = self.run.advance(completed)
         return []
@@ -256,8 +319,8 @@ class _Calls:
             scope = self.scopes[command] = CancelScope(shield=command.shielded)
             self.group.start_soon(self.make, command, scope)
             return
-        self.stopped.add(command.call)
         if command.call in self.scopes:
+            self.stopped.add(command.call)
             self.scopes[command.call].cancel()
 
     async def make(self, call: Call, scope: CancelScope) -> None:
@@ -265,6 +328,10 @@ class _Calls:
         try:
             with scope:
                 ended = await self.run.pump.call(call)
+        except get_cancelled_exc_class():
+            raise
+        except BaseException as fatal:  # the end of the process: raised as it is, when all is cleaned up
+            self.fatal = self.fatal or fatal
         finally:
             del self.scopes[call]
             self.done.append((call, *ended))

@@ -90,7 +90,7 @@ def _nested(
     if ending is not VALUE:
         return ending, payload
     ending, payload = yield body
-    if transaction.doomed is not None or ending is CANCELLED:
+    if transaction.doomed is not None:
         # nothing of the transaction stays: its outermost scope rolls all of it back
         return (DOOM, transaction.doomed) if ending is VALUE else (ending, payload)
     fiber.masked += 1
@@ -153,6 +153,8 @@ def retry(fiber: Fiber, node: Retry[Any, Any], clock: Clock) -> ScopeSteps:
         delay = next(delays, None)
         if delay is None:
             return ending, payload
+        if fiber.transaction is not None:
+            fiber.transaction.failed = None
         if delay > 0:
             slept, reason = yield Pause(delay)
             if slept is not VALUE:
@@ -168,7 +170,7 @@ def timeout(fiber: Fiber, node: Timeout[Any, Any]) -> ScopeSteps:
     transaction = fiber.transaction
     ending, joined = yield Fork((node.source, Sleep(node.seconds)), lambda _: True)
     if ending is not VALUE:
-        return ending, None
+        return _interrupted(ending, joined)
     came_out = _outcomes(joined)[0]
     if came_out[0] is not CANCELLED:
         return came_out
@@ -209,9 +211,13 @@ def after_commit(fiber: Fiber, node: AfterCommit[Any, Any]) -> ScopeSteps:
 
 def _finally(fiber: Fiber, finalizer: Effect[Any, Any]) -> ScopeSteps:
     """Run an effect that may not fail and is not interrupted; its failure is a defect."""
+    transaction = fiber.transaction
+    failed = None if transaction is None else transaction.failed
     fiber.masked += 1
     ending, payload = yield finalizer
     fiber.masked -= 1
+    if transaction is not None:
+        transaction.failed = failed  # what the finalizer recovered from was its own
     if ending is ERROR:
         cause = payload if isinstance(payload, BaseException) else None
         defect = TypeError(f"a finalizer may not fail, and {_short(finalizer)} failed with {payload!r}: recover in it")
@@ -244,7 +250,7 @@ def gather(fiber: Fiber, node: Gather[Any, Any]) -> ScopeSteps:
     else:
         ending, joined = yield Fork(effects, _stops_all if not collecting else _stops_defective, node.limit)
         if ending is not VALUE:
-            return ending, None
+            return _interrupted(ending, joined)
         outcomes = _outcomes(joined)
     return _together(outcomes, node.how)
 
@@ -270,12 +276,17 @@ def race(fiber: Fiber, node: Race[Any, Any]) -> ScopeSteps:
         )
     ending, joined = yield Fork(node.effects, lambda _: True)
     if ending is not VALUE:
-        return ending, None
+        return _interrupted(ending, joined)
     defects = [outcome for outcome in _outcomes(joined) if outcome[0] is DEFECT]
     if defects:
         return defects[0]
     winner = joined.outcomes[joined.first]
     return winner if winner is not None else (CANCELLED, None)
+
+
+def _interrupted(ending: Ending, joined: Joined) -> Outcome:
+    """The fibers were stopped from outside; a bug that showed while they cleaned up is not lost."""
+    return next((outcome for outcome in _outcomes(joined) if outcome[0] is DEFECT), (ending, None))
 
 
 def _outcomes(joined: Joined) -> list[Outcome]:
@@ -291,5 +302,8 @@ def _stops_defective(ending: Ending) -> bool:
 
 
 def _short(effect: Effect[Any, Any]) -> str:
-    text = effect_text(effect)
+    try:
+        text = effect_text(effect)
+    except Exception:  # some object's repr
+        text = f"{type(effect).__name__}(…)"
     return text if len(text) <= 80 else text[:77] + "..."

@@ -17,13 +17,15 @@ __all__ = ["Turn", "current_turn", "enter", "joining", "leave"]
 class Turn:
     """A transaction that runs in its body join. `owner` is the pump it belongs to: other databases do not join."""
 
-    __slots__ = ("ended", "lock", "owner", "transaction")
+    __slots__ = ("ended", "in_block", "lock", "outer", "owner", "transaction")
 
     def __init__(self, owner: object, transaction: OpenTransaction) -> None:
         self.owner = owner
         self.transaction = transaction
         self.lock = anyio.Lock(fast_acquire=True)
         self.ended = False
+        self.in_block = False
+        self.outer: Turn | None = None
 
     @asynccontextmanager
     async def taken(self) -> AsyncIterator[OpenTransaction]:
@@ -43,11 +45,14 @@ _TURN: ContextVar[Turn | None] = ContextVar("ommi_turn", default=None)
 def current_turn(owner: object) -> Turn | None:
     """The transaction of this pump that the current context is in the body of."""
     turn = _TURN.get()
-    return turn if turn is not None and turn.owner is owner else None
+    while turn is not None and turn.owner is not owner:
+        turn = turn.outer
+    return turn
 
 
 def enter(turn: Turn) -> Token[Turn | None]:
     """Let runs in this context, and in tasks that inherit it, join."""
+    turn.outer = _TURN.get()
     return _TURN.set(turn)
 
 

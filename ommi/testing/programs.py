@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from hypothesis import strategies as st
@@ -23,7 +24,7 @@ from ommi.errors import (
     UniqueViolation,
 )
 from ommi.models import schema_of
-from ommi.query.expressions import Column, col
+from ommi.query.expressions import Column, Predicate, col
 from ommi.testing.models import Account, Author, Book, Chapter, Node, Note, Page, Player, Seat, Ticket
 from ommi.testing.strategies import conditions, records
 
@@ -71,7 +72,9 @@ _RECORDS: Final[dict[type[Any], st.SearchStrategy[Any]]] = {
     Ticket: records(Ticket, id=_KEYS, row=_maybe(st.integers(1, 2)), number=_maybe(st.integers(1, 2))),
 }
 _MODEL: Final = st.sampled_from(MODELS)
-_CONDITIONS: Final = {model: conditions(model) for model in MODELS}
+_CONDITIONS: Final[Mapping[type[Any], st.SearchStrategy[Predicate[Any]]]] = {
+    model: conditions(model) for model in MODELS
+}
 _KINDS: Final = st.sampled_from(
     [OmmiError, ConstraintViolation, UniqueViolation, CheckViolation, ForeignKeyViolation, NotFound, StaleRecord]
 )
@@ -172,7 +175,8 @@ def _upserts(draw: st.DrawFn, model: type[Any], record: Any) -> Effect[Any, Any]
     on = tuple(Column(schema, field) for field in fields)
     others = [Column(schema, field) for field in schema.fields if field not in fields and not field.is_key]
     if others and draw(st.booleans()):
-        return upsert(record, on=on, update=draw(st.lists(st.sampled_from(others), unique_by=lambda c: c.name)))
+        chosen: list[Column[Any, Any]] = draw(st.lists(st.sampled_from(others), unique_by=lambda c: c.name))
+        return upsert(record, on=on, update=chosen)
     return upsert(record, on=on)
 
 

@@ -16,7 +16,7 @@ from ommi.query.outline import literals
 from ommi.query.statements import Insert
 from ommi.runtime.blocking import run_blocking
 from ommi.runtime.calls import Awaiting, Begin, Call, Commit, Ending, Execute, Fill, Mark, Marking, Pause, Rollback
-from ommi.schema import Schema
+from ommi.schema import Field, Schema
 from ommi.testing.clock import FakeClock
 
 __all__ = [
@@ -181,7 +181,7 @@ def _fills(perform: Perform[Any, Any], reply: Any) -> tuple[Fill, ...]:
     statement = perform.statement
     if perform.answer is Answer.SAVED:
         schema: Schema = statement.schema  # type: ignore[union-attr]  # an update
-        fields = () if schema.version is None else (schema.version,)
+        fields: tuple[Field, ...] = () if schema.version is None else (schema.version,)
         return _of_records(schema, fields, perform.targets, [reply])
     if not isinstance(statement, Insert):
         return ()

@@ -73,7 +73,7 @@ WRITTEN = [
     "find(User).all()",
     "find(User).where(User.age > 18).one()",
     "find(User).where((User.age >= 18) & User.name.starts_with('A')).first()",
-    "find(User).where((User.age > 18) | ~(User.name == 'Ada')).order_by(User.age.desc, User.name.asc).limit(3).offset(2).all()",
+    "find(User).where((User.age > 18) | ~(User.name == 'Ada')).order_by(User.age.desc).limit(3).offset(2).all()",
     "find(User).where(User.name.in_(['Ada', 'Bob'])).count()",
     "find(User).where(User.age.not_in(find(User).select(User.id))).exists()",
     "find(User).select(User.name, (User.age + 1)).distinct().all()",

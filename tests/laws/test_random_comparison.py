@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from anyio.from_thread import BlockingPortal, start_blocking_portal
-from hypothesis import given, settings
+from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
 from ommi import Effect, Ommi, add_all, col, find
@@ -65,6 +65,8 @@ class Pair:
 
     def agree(self, *effects: Effect[Any, Any]) -> None:
         """Run the effects in turn on both, from empty tables, and compare each answer and all rows at the end."""
+        for effect in effects:
+            note(repr(effect))
         self.portal.call(self._agree, effects)
 
     async def _agree(self, effects: tuple[Effect[Any, Any], ...]) -> None:

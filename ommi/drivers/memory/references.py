@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, final
+from operator import itemgetter
+from typing import Any, Final, final
 
 from ommi.drivers.memory.evaluate import Stored
 from ommi.drivers.memory.rules import require
@@ -15,6 +16,9 @@ from ommi.schema import Field, OnDelete
 __all__ = ["References"]
 
 
+_GONE: Final = 1_000_000  # after all that changed rows refer to
+
+
 @final
 @dataclass(slots=True)
 class References:
@@ -22,14 +26,19 @@ class References:
 
     view: View
     journal: Journal
-    _doubtful: list[tuple[Table, ReferenceRule, tuple[Any, ...], bool]] = field(default_factory=list)
-    """Values that rows may refer to in vain, in the order of the reference's fields; whether they went away."""
+    _doubtful: list[tuple[int, Table, ReferenceRule, tuple[Any, ...]]] = field(default_factory=list)
+    """Values that rows may refer to in vain, in the order of the reference's fields.
+
+    The number says which to look at first: of changed rows what they refer to, by reference as declared, and then
+    what refers to them, as databases do that look at a whole statement.
+    """
 
     def added(self, table: Table, row: Stored, old: Stored | None = None) -> None:
         """A row was inserted, or `old` was changed to it."""
         for rule in table.references:
             if rule.reference.enforced and (old is None or rule.lookup.token(old) != rule.lookup.token(row)):
-                self._doubt(table, rule, tuple([row[place] for place in rule.lookup.positions]), gone=False)
+                rank = 0 if old is None else table.references.index(rule)
+                self._doubt(rank, table, rule, tuple([row[place] for place in rule.lookup.positions]))
 
     def changed(self, table: Table, old: Stored, row: Stored, fields: Iterable[Field]) -> None:
         """A row was updated in these fields."""
@@ -37,7 +46,7 @@ class References:
         columns = {f.column for f in fields}
         for child, rule, target in self._rules_to(table):
             if any(table.schema.fields[place].column in columns for place in target):
-                self._doubt(child, rule, tuple([old[place] for place in target]), gone=True)
+                self._doubt(_GONE, child, rule, tuple([old[place] for place in target]))
 
     def removed(self, table: Table, row: Stored) -> None:
         """A row was deleted: delete, or set to null, what refers to it, and what refers to that."""
@@ -47,7 +56,7 @@ class References:
                 values = tuple([old[place] for place in target])
                 match rule.reference.on_delete:
                     case OnDelete.RESTRICT:
-                        self._doubt(child, rule, values, gone=True)
+                        self._doubt(_GONE, child, rule, values)
                     case OnDelete.CASCADE:
                         going.extend(self._cascade(child, rule, values))
                     case OnDelete.SET_NULL:
@@ -55,17 +64,17 @@ class References:
 
     def enforce(self) -> None:
         """`ForeignKeyViolation` if rows refer to one that is not there."""
-        for child, rule, values, gone in self._doubtful:
+        for rank, child, rule, values in sorted(self._doubtful, key=itemgetter(0)):
             if not _numbers(rule, values):
                 continue
             schema, fields = rule.reference.target()
             table = self.view.table(schema)
             if not table.holds(_positions(table, fields), values):
-                raise (still_referred if gone else missing_row)(child.schema, rule.reference)
+                raise (still_referred if rank == _GONE else missing_row)(child.schema, rule.reference)
 
-    def _doubt(self, child: Table, rule: ReferenceRule, values: tuple[Any, ...], *, gone: bool) -> None:
+    def _doubt(self, rank: int, child: Table, rule: ReferenceRule, values: tuple[Any, ...]) -> None:
         if None not in values:
-            self._doubtful.append((child, rule, values, gone))
+            self._doubtful.append((rank, child, rule, values))
 
     def _cascade(self, child: Table, rule: ReferenceRule, values: tuple[Any, ...]) -> Iterator[tuple[Table, Stored]]:
         for number in _numbers(rule, values):

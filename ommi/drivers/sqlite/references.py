@@ -20,7 +20,7 @@ from ommi.query.statements import Count, CreateTables, Delete, DropTables, Exist
 from ommi.schema import Field, OnDelete, Reference, Row, Schema
 from ommi.values import DEFAULT
 
-__all__ = ["ForeignKey", "foreign_keys", "missing_reference", "violated_reference"]
+__all__ = ["ForeignKey", "cascades_to_itself", "foreign_keys", "missing_reference", "violated_reference"]
 
 Going: TypeAlias = Callable[[str], Fragment]
 """The condition that a row of a table, under an alias, is one that goes away."""
@@ -49,6 +49,20 @@ def foreign_keys(connection: sqlite3.Connection) -> list[ForeignKey]:
         columns, target_columns = zip(*[row[3:] for row in parts], strict=True)
         found.append(ForeignKey(table, columns, target, target_columns))
     return found
+
+
+def cascades_to_itself(compiler: Compiler, schema: Schema) -> bool:
+    """Whether deleting rows of a table can take further rows of the same table along."""
+    reached: list[Schema] = [schema]
+    for parent in reached:  # grows
+        for child, reference, _ in _referring(compiler, parent):
+            if reference.on_delete is not OnDelete.CASCADE:
+                continue
+            if child.table == schema.table:
+                return True
+            if child not in reached:
+                reached.append(child)
+    return False
 
 
 def violated_reference(
@@ -117,13 +131,16 @@ def _after_update(connection: sqlite3.Connection, compiler: Compiler, statement:
     return None
 
 
-def _changed(compiler: Compiler, statement: Update) -> tuple[str, Fragment, dict[str, Fragment]]:
+def _changed(
+    compiler: Compiler, statement: Update, alias: str | None = None
+) -> tuple[str, Fragment, dict[str, Fragment]]:
     """The table, the condition on its rows, and their new values by column."""
     schema, quote = statement.schema, compiler.dialect.query.quote
     table = quote(schema.table)
     translation = Translation(compiler.dialect, compiler.dialect.query)
-    scope = Scope(schema, f"{table}.")
-    new = {f.column: text(f"{table}.{quote(f.column)}") for f in schema.fields}
+    name = table if alias is None else alias
+    scope = Scope(schema, f"{name}.", depth=0 if alias is None else 1)
+    new = {f.column: text(f"{name}.{quote(f.column)}") for f in schema.fields}
     new |= {f.column: translation.assigned(f, value, scope) for f, value in statement.assignments}
     where = text("TRUE") if statement.where is None else translation.where(statement.where, scope)
     return table, where, new
@@ -159,13 +176,31 @@ def _leaves(
     refers = text(" AND ".join(f"child.{quote(f.column)} = {table}.{quote(to.column)}" for f, to in pairs))
     changes = [fill("{0} IS NOT {1}", text(f"{table}.{quote(to.column)}"), new[to.column]) for _, to in pairs]
     return fill(
-        "SELECT EXISTS (SELECT 1 FROM {0}, {1} AS child WHERE ({2}) AND {3} AND ({4}))",
+        "SELECT EXISTS (SELECT 1 FROM {0}, {1} AS child WHERE ({2}) AND {3} AND ({4}) AND NOT EXISTS ({5}))",
         text(table),
         text(quote(child.table)),
         where,
         refers,
         joined(" OR ", changes),
+        _then_there(compiler, statement, pairs),
     )
+
+
+def _then_there(compiler: Compiler, statement: Update, pairs: list[tuple[Field, Field]]) -> Fragment:
+    """The rows that have the values a child refers to, when all rows are changed."""
+    quote = compiler.dialect.query.quote
+    table, where, new = _changed(compiler, statement, "later")
+    same = [
+        fill(
+            "CASE WHEN {0} THEN {1} ELSE {2} END = {3}",
+            where,
+            new[to.column],
+            text(f"later.{quote(to.column)}"),
+            text(f"child.{quote(f.column)}"),
+        )
+        for f, to in pairs
+    ]
+    return fill("SELECT 1 FROM {0} AS later WHERE {1}", text(table), joined(" AND ", same))
 
 
 # -- after a delete

@@ -7,6 +7,7 @@ from typing import Any, assert_never
 
 from ommi.drivers.driver import Request
 from ommi.drivers.sql.compiler import Compiler
+from ommi.drivers.sqlite.deleting import delete
 from ommi.drivers.sqlite.errors import translate
 from ommi.drivers.sqlite.insertion import insert
 from ommi.drivers.sqlite.tables import create_tables, drop_tables
@@ -24,7 +25,7 @@ def run(connection: sqlite3.Connection, compiler: Compiler, request: Request, *,
     way, when this returns or raises. Raises members of `ommi.errors`, and what `request.read` raises.
     """
     match request.statement:
-        case Select() | Count() | Exists() | Delete() as statement:
+        case Select() | Count() | Exists() as statement:
             sql, parameters = compiler.prepare(statement)
             try:
                 cursor = connection.execute(sql, parameters)
@@ -34,6 +35,8 @@ def run(connection: sqlite3.Connection, compiler: Compiler, request: Request, *,
                     cursor.close()
             except sqlite3.Error as error:
                 raise translate(error, connection, compiler, statement, None, sql, parameters) from error
+        case Delete() as statement:
+            return delete(connection, compiler, statement, in_transaction=in_transaction)
         case Update() as statement:
             return update(connection, compiler, statement, in_transaction=in_transaction)
         case Insert() as statement:
@@ -46,7 +49,7 @@ def run(connection: sqlite3.Connection, compiler: Compiler, request: Request, *,
             assert_never(request.statement)
 
 
-def _answer(statement: Select | Count | Exists | Delete, cursor: sqlite3.Cursor, request: Request) -> Any:
+def _answer(statement: Select | Count | Exists, cursor: sqlite3.Cursor, request: Request) -> Any:
     match statement:
         case Select():
             return request.read(cursor)
@@ -54,7 +57,5 @@ def _answer(statement: Select | Count | Exists | Delete, cursor: sqlite3.Cursor,
             return cursor.fetchone()[0]
         case Exists():
             return bool(cursor.fetchone()[0])
-        case Delete():
-            return cursor.rowcount
         case _:
             assert_never(statement)

@@ -121,7 +121,7 @@ class Resources(DatabaseTests):
 
     async def test_a_timeout_that_is_not_reached_changes_nothing(self, db: Ommi) -> None:
         assert await succeeds(db, tagged("a").bind(lambda _: find(Tag).count()).timeout(60)) == 1
-        assert await fails(db, failing().timeout(60), Mishap)
+        await fails(db, failing().timeout(60), Mishap)
         assert await succeeds(db, tagged("b").transactional(timeout=60)) == Tag("b")
 
     async def test_sleep_goes_by_the_clock(self, db: Ommi) -> None:

@@ -229,7 +229,7 @@ class Writing(DatabaseTests):
 
     # -- delete and reload
     async def test_delete(self, accounts: Ommi) -> None:
-        assert await succeeds(accounts, delete(Account(2, "whoever"))) is None
+        await succeeds(accounts, delete(Account(2, "whoever")))
         assert [found.id for found in await succeeds(accounts, find(Account).order_by(Account.id).all())] == [1, 3]
 
     async def test_delete_of_a_row_that_is_not_there(self, accounts: Ommi) -> None:
