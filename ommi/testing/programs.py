@@ -174,8 +174,9 @@ def _upserts(draw: st.DrawFn, model: type[Any], record: Any) -> Effect[Any, Any]
     fields = draw(st.sampled_from(uniques[1:] if model in UNKEYED else uniques))
     on = tuple(Column(schema, field) for field in fields)
     others = [Column(schema, field) for field in schema.fields if field not in fields and not field.is_key]
-    if others and draw(st.booleans()):
-        chosen: list[Column[Any, Any]] = draw(st.lists(st.sampled_from(others), unique_by=lambda c: c.name))
+    choosy = draw(st.booleans())
+    if others and choosy:
+        chosen = draw(st.lists(st.sampled_from(others), unique_by=lambda c: c.name))
         return upsert(record, on=on, update=chosen)
     return upsert(record, on=on)
 

@@ -24,8 +24,11 @@ def imported(modules: list[str], refused: set[str]) -> str:
     """What goes wrong when the modules are imported while others cannot be."""
     code = LOADED.format(modules=modules, refused=refused)
     # the package itself re-exports the database: its parts are imported without it
-    alone = "import sys, types; package = types.ModuleType('ommi'); package.__path__ = [{!r}]; sys.modules['ommi'] = package"
-    path = str(list(ommi.__path__)[0])
+    alone = (
+        "import sys, types; package = types.ModuleType('ommi'); "
+        "package.__path__ = [{!r}]; sys.modules['ommi'] = package"
+    )
+    path = str(next(iter(ommi.__path__)))
     run = subprocess.run([sys.executable, "-c", alone.format(path) + code], capture_output=True, text=True, check=False)
     return run.stderr
 
@@ -49,7 +52,8 @@ def test_the_pump_is_what_needs_one() -> None:
 
 
 def test_importing_ommi_imports_no_test_library_and_no_model_library() -> None:
-    code = "import sys, ommi; print([n for n in ('pytest', 'hypothesis', 'pydantic', 'attr', 'msgspec') if n in sys.modules])"
+    libraries = ("pytest", "hypothesis", "pydantic", "attr", "msgspec")
+    code = f"import sys, ommi; print([n for n in {libraries} if n in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert found.strip() == "[]"
 

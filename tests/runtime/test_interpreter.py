@@ -69,7 +69,7 @@ def said(command: Any) -> Any:
         case Rollback():
             return "rollback"
         case Marking(mark=mark, name=name):
-            return f"{ {Mark.SET: 'set', Mark.RELEASE: 'release', Mark.ROLL_BACK_TO: 'back to'}[mark]} {name}"
+            return f"{ {Mark.SET: 'set', Mark.RELEASE: 'release', Mark.ROLL_BACK_TO: 'back to'}[mark] } {name}"
         case Pause(seconds=seconds):
             return f"pause {seconds}"
         case Awaiting():

@@ -131,7 +131,8 @@ def test_instances_passed_in_are_filled() -> None:
 
 def test_instances_stay_untouched_by_a_rollback() -> None:
     user = User("Ada")
-    run_script(add(user).bind(lambda _: Effect.from_failure("no")).transactional(), [(add(User("Ada")), User("A", id=7))])
+    program = add(user).bind(lambda _: Effect.from_failure("no")).transactional()
+    run_script(program, [(add(User("Ada")), User("A", id=7))])
     assert user.id is None
 
 
