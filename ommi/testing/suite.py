@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ommi.testing.conformance.arithmetic import Arithmetic
 from ommi.testing.conformance.blocks import Blocks
+from ommi.testing.conformance.cancellation import Cancellation
 from ommi.testing.conformance.comparisons import Comparisons
 from ommi.testing.conformance.constraints import Constraints
 from ommi.testing.conformance.ordering import Ordering
@@ -33,5 +34,6 @@ class DriverSuite(
     Blocks,
     Together,
     Resources,
+    Cancellation,
 ):
     """Subclass it with a name that begins with `Test`, and say what database to use."""

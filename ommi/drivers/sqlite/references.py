@@ -154,15 +154,14 @@ def _dangles(
     table, where, new = _changed(compiler, statement)
     values = [new[f.column] for f in reference.fields]
     present = joined(" AND ", [fill("{0} IS NOT NULL", value) for value in values])
-    pairs = zip(fields, values, strict=True)
-    there = joined(" AND ", [fill("parent.{0} = {1}", text(quote(f.column)), value) for f, value in pairs])
+    pairs = list(zip(values, fields, strict=True))
+    if target.table == statement.schema.table:
+        there = _then_there(compiler, statement, pairs)
+    else:
+        same = joined(" AND ", [fill("parent.{0} = {1}", text(quote(f.column)), value) for value, f in pairs])
+        there = fill("SELECT 1 FROM {0} AS parent WHERE {1}", text(quote(target.table)), same)
     return fill(
-        "SELECT EXISTS (SELECT 1 FROM {0} WHERE ({1}) AND {2} AND NOT EXISTS (SELECT 1 FROM {3} AS parent WHERE {4}))",
-        text(table),
-        where,
-        present,
-        text(quote(target.table)),
-        there,
+        "SELECT EXISTS (SELECT 1 FROM {0} WHERE ({1}) AND {2} AND NOT EXISTS ({3}))", text(table), where, present, there
     )
 
 
@@ -175,6 +174,7 @@ def _leaves(
     pairs = list(zip(reference.fields, fields, strict=True))
     refers = text(" AND ".join(f"child.{quote(f.column)} = {table}.{quote(to.column)}" for f, to in pairs))
     changes = [fill("{0} IS NOT {1}", text(f"{table}.{quote(to.column)}"), new[to.column]) for _, to in pairs]
+    wanted = [(text(f"child.{quote(f.column)}"), to) for f, to in pairs]
     return fill(
         "SELECT EXISTS (SELECT 1 FROM {0}, {1} AS child WHERE ({2}) AND {3} AND ({4}) AND NOT EXISTS ({5}))",
         text(table),
@@ -182,23 +182,17 @@ def _leaves(
         where,
         refers,
         joined(" OR ", changes),
-        _then_there(compiler, statement, pairs),
+        _then_there(compiler, statement, wanted),
     )
 
 
-def _then_there(compiler: Compiler, statement: Update, pairs: list[tuple[Field, Field]]) -> Fragment:
-    """The rows that have the values a child refers to, when all rows are changed."""
+def _then_there(compiler: Compiler, statement: Update, wanted: list[tuple[Fragment, Field]]) -> Fragment:
+    """The rows that will have the values wanted, when all rows are changed."""
     quote = compiler.dialect.query.quote
     table, where, new = _changed(compiler, statement, "later")
     same = [
-        fill(
-            "CASE WHEN {0} THEN {1} ELSE {2} END = {3}",
-            where,
-            new[to.column],
-            text(f"later.{quote(to.column)}"),
-            text(f"child.{quote(f.column)}"),
-        )
-        for f, to in pairs
+        fill("CASE WHEN {0} THEN {1} ELSE later.{2} END = {3}", where, new[f.column], text(quote(f.column)), value)
+        for value, f in wanted
     ]
     return fill("SELECT 1 FROM {0} AS later WHERE {1}", text(table), joined(" AND ", same))
 

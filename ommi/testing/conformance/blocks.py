@@ -13,7 +13,7 @@ from ommi.effects.catching import catch
 from ommi.effects.effect import Effect
 from ommi.effects.finding import find
 from ommi.effects.operations import add
-from ommi.errors import QueryRejected, StatementTimeout, UniqueViolation
+from ommi.errors import EncodeError, QueryRejected, StatementTimeout, UniqueViolation
 from ommi.testing.conformance.database import DatabaseTests
 from ommi.testing.conformance.transactions import Mishap, names
 from ommi.testing.models import Player, Tag
@@ -187,3 +187,83 @@ class Blocks(DatabaseTests):
         failing = add(Tag("c")).bind(lambda _: Effect.from_awaitable(outside, catching=(UniqueViolation,)))
         assert isinstance(await db.run(failing.transactional()), Failure)
         assert await names(db) == ["a", "b"]
+
+    # -- a failed write, wherever it was made
+    async def test_an_ignored_failure_of_a_run_on_the_database_dooms_its_block(self, db: Ommi) -> None:
+        with pytest.raises(UniqueViolation):
+            async with db.transaction() as tx:
+                await tx.add(Tag("a")).value
+                assert isinstance(await db.add(Tag("a")), Failure)
+        assert await names(db) == []
+
+    async def test_an_ignored_write_of_a_value_that_cannot_be_stored_dooms_its_block(self, db: Ommi) -> None:
+        with pytest.raises(EncodeError):
+            async with db.transaction() as tx:
+                await tx.add(Tag("a")).value
+                assert isinstance(await tx.add(Tag("n\0ul")), Failure)
+        assert await names(db) == []
+
+    async def test_what_a_finalizer_recovers_from_is_not_the_failure_of_its_effect(self, db: Ommi) -> None:
+        finalizer = find(Tag, Tag.name == "z").one().map(lambda _: None).lash(lambda _: Effect.from_value(None))
+        with pytest.raises(UniqueViolation):
+            async with db.transaction() as tx:
+                await tx.add(Tag("a")).value
+                assert isinstance(await tx.run(add(Tag("a")).ensure(finalizer)), Failure)
+        assert await names(db) == []
+
+    async def test_a_savepoint_after_a_failed_write_is_refused(self, db: Ommi) -> None:
+        with pytest.raises(UniqueViolation):
+            async with db.transaction() as tx:
+                await tx.add(Tag("a")).value
+                await tx.add(Tag("a"))
+                await tx.savepoint("late")
+                pytest.fail("the block is doomed")
+        assert await names(db) == []
+
+    async def test_a_savepoint_that_was_moved_comes_after_the_others(self, db: Ommi) -> None:
+        async with db.transaction() as tx:
+            for savepoint, name in (("here", "a"), ("there", "b"), ("here", "c")):
+                await tx.savepoint(savepoint)
+                await tx.add(Tag(name)).value
+            await tx.rollback_to_savepoint("here")
+            await tx.rollback_to_savepoint("there")
+        assert await names(db) == ["a"]
+
+    async def test_an_exception_that_is_false_rolls_back(self, db: Ommi) -> None:
+        with pytest.raises(Falsy):
+            async with db.transaction() as tx:
+                await tx.add(Tag("a")).value
+                raise Falsy
+        assert await names(db) == []
+
+    # -- one in the other
+    async def test_the_outer_block_is_usable_in_a_nested_one(self, db: Ommi) -> None:
+        with anyio.fail_after(5):
+            async with db.transaction() as tx, tx.transaction():
+                await tx.add(Tag("a")).value
+        assert await names(db) == ["a"]
+
+    async def test_a_block_is_usable_in_what_one_of_its_runs_awaits(self, db: Ommi) -> None:
+        async with db.transaction() as tx:
+
+            async def inside() -> int:
+                await tx.add(Tag("a")).value
+                return await tx.find(Tag).count().value
+
+            assert await tx.run(Effect.from_awaitable(inside)) == Success(1)
+        assert await names(db) == ["a"]
+
+    async def test_a_run_in_the_block_of_another_database_joins_the_one_around_it(self, db: Ommi) -> None:
+        async with Ommi.connect("memory://") as other:
+            with anyio.fail_after(5), pytest.raises(Mishap):
+                async with db.transaction(), other.transaction():
+                    await db.add(Tag("a")).value
+                    raise Mishap
+        assert await names(db) == []
+
+
+class Falsy(Exception):
+    """An exception that is false, as a group of errors may be that counts them."""
+
+    def __len__(self) -> int:
+        return 0
