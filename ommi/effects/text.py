@@ -199,7 +199,10 @@ def _perform(perform: Perform[Any, Any]) -> str:
             if on_conflict is None:
                 return f"add({_record(schema, rows[0])})"
             on = ", ".join(f"{schema.name}.{f.name}" for f in on_conflict.fields)
-            return f"upsert({_record(schema, rows[0])}, on=({on},))"
+            others = tuple(f for f in schema.fields if f not in on_conflict.fields and not f.is_key)
+            update = ", ".join(f"{schema.name}.{f.name}" for f in on_conflict.update)
+            said = "" if on_conflict.update == others else f", update=[{update}]"
+            return f"upsert({_record(schema, rows[0])}, on=({on},){said})"
         case Update(schema, assignments, where):
             if perform.answer is Answer.SAVED:
                 return f"save({_record(schema, perform.row or ())})"

@@ -113,6 +113,7 @@ def test_repr_is_the_code(code: str) -> None:
 
 def test_upsert_says_on_what() -> None:
     assert repr(upsert(User("Ada"), on=User.age)) == "upsert(User(name='Ada', age=0), on=(User.age,))"
+    assert repr(upsert(User("Ada"), update=[])) == "upsert(User(name='Ada', age=0), on=(User.id,), update=[])"
 
 
 def test_delete_and_reload_are_what_they_do() -> None:

@@ -39,7 +39,7 @@ def _extended(part: st.SearchStrategy[Effect[Any, Any]]) -> st.SearchStrategy[Ef
         part.map(lambda effect: effect.swap()),
         part.map(lambda effect: effect.transactional()),
         part.map(lambda effect: effect.ensure(Effect.from_value(None))),
-        st.lists(part, max_size=3).map(lambda parts: gather(*parts)),
+        st.lists(part, max_size=3).map(lambda parts: gather(*parts).transactional()),
     )
 
 

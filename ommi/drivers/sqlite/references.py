@@ -16,7 +16,18 @@ from ommi.drivers.violations import missing_row, still_referred
 from ommi.errors import ForeignKeyViolation
 from ommi.query.expressions import Literal
 from ommi.query.outline import outline
-from ommi.query.statements import Count, CreateTables, Delete, DropTables, Exists, Insert, Select, Statement, Update
+from ommi.query.statements import (
+    Count,
+    CreateTables,
+    Delete,
+    DropTables,
+    Exists,
+    Insert,
+    OnConflict,
+    Select,
+    Statement,
+    Update,
+)
 from ommi.schema import Field, OnDelete, Reference, Row, Schema
 from ommi.values import DEFAULT
 
@@ -71,10 +82,13 @@ def violated_reference(
     """The violation that a statement failed with, asked of the database as it was before; `None` if not found."""
     with suppress(sqlite3.Error):  # the statement's own error tells more than one of these questions failing
         match statement:
-            case Insert(schema):
+            case Insert(schema, on_conflict=on_conflict):
                 if row is None:
                     return None
-                return missing_reference(connection, compiler, schema, compiler.stored(schema, row))
+                values = compiler.stored(schema, row)
+                if on_conflict is not None:
+                    return _after_upsert(connection, compiler, schema, on_conflict, values)
+                return missing_reference(connection, compiler, schema, values)
             case Update():
                 return _after_update(connection, compiler, statement)
             case Delete():
@@ -108,6 +122,42 @@ def missing_reference(
         if not connection.execute(sql, given).fetchone()[0]:
             return missing_row(schema, reference)
     return None
+
+
+# -- after an upsert
+
+
+def _after_upsert(
+    connection: sqlite3.Connection,
+    compiler: Compiler,
+    schema: Schema,
+    on_conflict: OnConflict,
+    values: Mapping[str, Any],
+) -> ForeignKeyViolation | None:
+    quote = compiler.dialect.query.quote
+    columns = ", ".join(quote(f.column) for f in schema.fields)
+    where = " AND ".join(f"{quote(f.column)} = ?" for f in on_conflict.fields)
+    sql = f"SELECT {columns} FROM {quote(schema.table)} WHERE {where}"  # noqa: S608 - quoted names
+    there = connection.execute(sql, [_given(values[f.column]) for f in on_conflict.fields]).fetchone()
+    if there is None:
+        return missing_reference(connection, compiler, schema, values)
+    old = dict(zip((f.column for f in schema.fields), there, strict=True))
+    new = {**old, **{f.column: values[f.column] for f in on_conflict.update}}
+    missing = missing_reference(connection, compiler, schema, new)
+    if missing is not None:
+        return missing
+    for child, reference, fields in _referring(compiler, schema):
+        if all(old[f.column] == new[f.column] for f in fields):
+            continue
+        refers = " AND ".join(f"{quote(f.column)} = ?" for f in reference.fields)
+        sql = f"SELECT EXISTS (SELECT 1 FROM {quote(child.table)} WHERE {refers})"  # noqa: S608 - quoted names
+        if connection.execute(sql, [old[f.column] for f in fields]).fetchone()[0]:
+            return still_referred(child, reference)
+    return None
+
+
+def _given(value: Any) -> Any:
+    return None if value is DEFAULT else value
 
 
 # -- after an update

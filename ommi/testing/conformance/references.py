@@ -39,6 +39,14 @@ CASES: list[tuple[str, Effect[Any, Any], type[Any], tuple[str, ...], str]] = [
     ("delete of what two parts refer to", delete(Seat(1, 2)), Ticket, ("row", "number"), "fk_ticket_row_number"),
     ("a reference to a unique field", add(Loan(9, "zz")), Loan, ("shelf",), "fk_loan_shelf"),
     ("a new value of that field", find(Shelf, Shelf.id == 1).update(code="b"), Loan, ("shelf",), "fk_loan_shelf"),
+    ("an upsert of that field", upsert(Shelf(1, "b")), Loan, ("shelf",), "fk_loan_shelf"),
+    (
+        "an upsert of one reference of two",
+        upsert(Book(1, 7, 7), update=[Book.editor]),
+        Book,
+        ("editor",),
+        "fk_book_editor",
+    ),
     ("a reference to its own table", add(Node(9, 7)), Node, ("parent",), "fk_node_parent"),
 ]
 
