@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
 
 from ommi.drivers.sql.compiler import Compiler
 from ommi.drivers.sql.ddl import create_index
-from ommi.drivers.sqlite.atomic import atomic, checking_references_later
+from ommi.drivers.sqlite.atomic import atomic
 from ommi.drivers.sqlite.errors import translate
-from ommi.drivers.sqlite.references import foreign_keys, violated_reference
-from ommi.errors import ForeignKeyViolation
+from ommi.drivers.sqlite.references import foreign_keys
 from ommi.query.expressions import Column, Literal
 from ommi.query.statements import Select, Update
-from ommi.schema import Field, Index, Schema
+from ommi.schema import Index
+from ommi.values import Kind
 
 __all__ = ["update"]
 
@@ -26,14 +23,13 @@ def update(connection: sqlite3.Connection, compiler: Compiler, statement: Update
     try:
         return connection.execute(sql, parameters).rowcount
     except sqlite3.Error as error:
-        # maybe two rows only change places
         indexes = _shifted(connection, statement, error)
-        moved = () if indexes else _moved(connection, compiler, statement, error)
-        if not indexes and not moved:
+        shifts_key = _shifts_key(statement, error)
+        if not indexes and not shifts_key:
             raise translate(error, connection, compiler, statement, None, sql, parameters) from error
-    if moved:
-        return _in_two_steps(connection, compiler, statement, moved, in_transaction=in_transaction)
-    # without the index for a moment, it is looked at when all are changed
+    if shifts_key:
+        return _renumbered(connection, compiler, statement, in_transaction=in_transaction)
+    # maybe two rows only change places: without the index for a moment, it is looked at when all are changed
     quote = compiler.dialect.query.quote
     try:
         with atomic(connection, in_transaction=in_transaction):
@@ -51,79 +47,44 @@ def _shifted(connection: sqlite3.Connection, statement: Update, error: sqlite3.E
     """The unique indexes of values that were being computed from others, when one of them was there already."""
     if getattr(error, "sqlite_errorcode", None) != sqlite3.SQLITE_CONSTRAINT_UNIQUE:
         return []
+    computed = {field.column for field, value in statement.assignments if not isinstance(value, Literal)}
+    found = [i for i in statement.schema.indexes if i.unique and computed & {field.column for field in i.fields}]
+    if not found:
+        return []
+    table = statement.schema.table.casefold()
     # a foreign key cannot do without the index of what it refers to
-    needed = _referred_to(connection, statement.schema)
-    return [index for index in _computed_uniques(statement) if {f.column for f in index.fields} not in needed]
+    needed = [set(key.target_columns) for key in foreign_keys(connection) if key.target.casefold() == table]
+    return [index for index in found if {field.column for field in index.fields} not in needed]
 
 
-def _computed_uniques(statement: Update) -> list[Index]:
-    computed = _computed(statement)
-    return [index for index in statement.schema.indexes if index.unique and computed & set(index.fields)]
+def _shifts_key(statement: Update, error: sqlite3.Error) -> bool:
+    """Whether a key that was being computed from others was there already; only a number can be moved away."""
+    if getattr(error, "sqlite_errorcode", None) != sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY:
+        return False
+    key = statement.schema.key
+    moved = any(field is key[0] and not isinstance(value, Literal) for field, value in statement.assignments)
+    return len(key) == 1 and key[0].type.kind is Kind.INT and moved
 
 
-def _computed(statement: Update) -> set[Field]:
-    return {field for field, value in statement.assignments if not isinstance(value, Literal)}
-
-
-def _referred_to(connection: sqlite3.Connection, schema: Schema) -> list[set[str | None]]:
-    table = schema.table.casefold()
-    return [set(key.target_columns) for key in foreign_keys(connection) if key.target.casefold() == table]
-
-
-def _moved(
-    connection: sqlite3.Connection, compiler: Compiler, statement: Update, error: sqlite3.Error
-) -> tuple[Field, ...]:
-    """The fields whose values were being computed and have to be out of the way first; none if that is no help."""
-    match getattr(error, "sqlite_errorcode", None):
-        case sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY:
-            unique = set(statement.schema.key)
-        case sqlite3.SQLITE_CONSTRAINT_UNIQUE:
-            unique = {field for index in _computed_uniques(statement) for field in index.fields}
-        case _:
-            return ()
-    found = tuple(field for field, _ in statement.assignments if field in unique & _computed(statement))
-    return found if all(compiler.dialect.types[field.type.kind] in _AWAY for field in found) else ()
-
-
-_AWAY = {
-    "INTEGER": lambda below, place: below - 1 - place,
-    "TEXT": lambda _, place: f"\0{place}",  # no text that is written has a NUL
-    "BLOB": lambda _, place: b"\0" * 64 + str(place).encode(),
-}
-"""Values that no row has, by the place of the row; `below` is not above any number in the column."""
-
-
-def _in_two_steps(
-    connection: sqlite3.Connection,
-    compiler: Compiler,
-    statement: Update,
-    moved: Sequence[Field],
-    *,
-    in_transaction: bool,
-) -> int:
-    """Change the rows with the unique values out of the way: first to ones that no row has, then to the new ones."""
+def _renumbered(connection: sqlite3.Connection, compiler: Compiler, statement: Update, *, in_transaction: bool) -> int:
+    """Change the rows with all keys out of the way: first to numbers that no row has, then to the new ones."""
     schema = statement.schema
-    columns = (*(Column(schema, f) for f in schema.key), *(value for _, value in statement.assignments))
+    (key,) = schema.key
+    quote = compiler.dialect.query.quote
+    table, column = quote(schema.table), quote(key.column)
+    sets = ", ".join(f"{quote(field.column)} = ?" for field, _ in statement.assignments)
+    columns = (Column(schema, key), *(value for _, value in statement.assignments))
     sql, parameters = compiler.prepare(Select(schema, columns, statement.where))
     try:
         with atomic(connection, in_transaction=in_transaction):
             rows = connection.execute(sql, parameters).fetchall()
-            keys = [row[: len(schema.key)] for row in rows]
-            with checking_references_later(connection), _without_checks(connection):
-                places = _set(connection, compiler, schema, moved, keys, _away(connection, compiler, schema, moved, rows))
-            with checking_references_later(connection):
-                fields = [field for field, _ in statement.assignments]
-                _set(connection, compiler, schema, fields, places, [row[len(schema.key) :] for row in rows])
-                if _dangles(connection, schema):
-                    raise _Dangling
+            sql = f"SELECT min({column}) FROM {table}"  # noqa: S608 - quoted names
+            below = min(connection.execute(sql).fetchone()[0], 0)
+            away = [(below - 1 - place, *row) for place, row in enumerate(rows)]
+            sql = f"UPDATE {table} SET {column} = ? WHERE {column} = ?"  # noqa: S608 - quoted names
+            connection.executemany(sql, [found[:2] for found in away])
+            sql = f"UPDATE {table} SET {sets} WHERE {column} = ?"  # noqa: S608 - quoted names
+            connection.executemany(sql, [(*found[2:], found[0]) for found in away])
             return len(rows)
-    except _Dangling:
-        raise violated_reference(connection, compiler, statement, None) or ForeignKeyViolation(
-            f"changing {schema.name}: a row refers to one that is not there any more", model=schema.model
-        ) from None
     except sqlite3.Error as error:
         raise translate(error, connection, compiler, statement, None, sql) from error
-
-
-class _Dangling(Exception):
-    """A row refers to one that has another key now."""
