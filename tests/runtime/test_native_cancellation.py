@@ -23,8 +23,12 @@ FOREVER: Effect[None, Any] = Effect.from_awaitable(anyio.sleep_forever)
 
 
 @pytest.fixture(params=["memory", "sqlite"])
-async def db(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Ommi]:
-    url = "memory://" if request.param == "memory" else f"sqlite:///{tmp_path}/native.db"
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return "memory://" if request.param == "memory" else f"sqlite:///{tmp_path}/native.db"
+
+
+@pytest.fixture
+async def db(url: str) -> AsyncIterator[Ommi]:
     async with Ommi.connect(url, acquire_timeout=2) as db:
         await succeeds(db, db.schema.create(suite_models))
         yield db
