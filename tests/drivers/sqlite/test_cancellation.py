@@ -7,6 +7,7 @@ import random
 import signal
 import sqlite3
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import anyio
@@ -289,6 +290,15 @@ def ask_and_be_interrupted(job: Endless, ended: list[BaseException]) -> Any:
     return main
 
 
+@pytest.fixture
+def control_c() -> Iterator[None]:
+    """Python's own handler: a shell that starts the tests in the background has them ignore the signal."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("control_c")
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_control_c_interrupts_a_job_and_ends_the_loop(backend: str) -> None:
     job = Endless()
