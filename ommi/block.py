@@ -110,6 +110,8 @@ class Transaction(Session):
         if doomed is not None and (mark is Mark.SET or doomed is not transaction.failed):
             raise doomed
         ending, payload = await self._pump.call(Marking(transaction.handle, mark, name))
+        if ending is Ending.DOOM:
+            transaction.doom(payload)
         if ending is not Ending.VALUE:
             raise payload
 

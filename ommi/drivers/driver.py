@@ -23,7 +23,7 @@ class Capabilities:
     """What databases differ in and programs can see.
 
     `isolation`: the strongest level there is. `savepoints`: a part of a transaction can be undone alone.
-    `undoes_statements`: a failed statement leaves its transaction usable, without a savepoint around it.
+    `undoes_statements`: a `recoverable` write that failed leaves its transaction usable.
     """
 
     isolation: IsolationLevel
@@ -37,10 +37,14 @@ class Request:
 
     The driver calls `read` once, with an iterable of rows (tuples of stored values) that it may produce while
     `read` consumes them, in any thread; what `read` raises is the answer. So no second copy of the rows is held.
+
+    `recoverable`: the program goes on in its transaction if this fails. A database in which a failed statement
+    spoils the transaction then needs a savepoint around it, and none around all the others.
     """
 
     statement: Statement
     read: Callable[[Iterable[Row]], Any] = list
+    recoverable: bool = False
 
 
 class Executor(Protocol):
@@ -61,6 +65,11 @@ class Transaction(Executor, Protocol):
     After `commit` or `rollback`, whichever way they end, the connection is back in the pool or closed. A `commit`
     that raises has rolled back, unless it raises `CommitUnknown`.
     """
+
+    @property
+    def usable(self) -> bool:
+        """Whether anything but the rollback of all of it is still possible; asked after an error."""
+        ...
 
     async def commit(self) -> None: ...
 

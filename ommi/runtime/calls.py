@@ -59,13 +59,19 @@ class _Call:
 
 @final
 class Execute(_Call):
-    """Run one statement, in a transaction or on its own. The pump puts what the instances get into `fills`."""
+    """Run one statement, in a transaction or on its own. The pump puts what the instances get into `fills`.
 
-    __slots__ = ("fills", "perform", "transaction")
+    `recoverable`: the program goes on in its transaction if this fails.
+    """
 
-    def __init__(self, perform: Perform[Any, Any], transaction: OpenTransaction | None) -> None:
+    __slots__ = ("fills", "perform", "recoverable", "transaction")
+
+    def __init__(
+        self, perform: Perform[Any, Any], transaction: OpenTransaction | None, recoverable: bool = False
+    ) -> None:
         self.perform = perform
         self.transaction = transaction
+        self.recoverable = recoverable
         self.fills: tuple[Fill, ...] = ()
 
 

@@ -65,6 +65,9 @@ __all__ = [
 
 VALUE, ERROR, DOOM, DEFECT, CANCELLED = Ending
 
+_HANDLERS = frozenset({Lash, Catch, Either, Swap})
+"""The frames that go on after a failure, in the same transaction."""
+
 Outcome: TypeAlias = tuple[Ending, Any]
 Program: TypeAlias = Generator[list[Command], list[Completed], Outcome]
 ScopeSteps: TypeAlias = "Generator[Effect[Any, Any] | Call | Fork, Outcome, Outcome]"
@@ -138,7 +141,18 @@ class Joined:
 class Fiber:
     """One line of a program: its frames, its transaction, and what it waits for."""
 
-    __slots__ = ("index", "interrupted", "join", "masked", "outcome", "shielded", "stack", "transaction", "waiting")
+    __slots__ = (
+        "covered",
+        "index",
+        "interrupted",
+        "join",
+        "masked",
+        "outcome",
+        "shielded",
+        "stack",
+        "transaction",
+        "waiting",
+    )
 
     def __init__(self, join: Joined | None = None, index: int = 0) -> None:
         self.stack: list[Any] = []
@@ -146,6 +160,8 @@ class Fiber:
         self.index = index
         self.transaction: OpenTransaction | None = join.parent.transaction if join is not None else None
         self.masked: int = 0
+        # how many frames, in the innermost transaction or savepoint, would go on in it after a failure
+        self.covered: int = 0 if join is None else join.parent.covered
         # a fiber forked by one that is masked can be stopped by its siblings, but not from outside
         self.shielded: bool = join is not None and (join.parent.shielded or join.parent.masked > 0)
         self.interrupted = False
@@ -163,11 +179,17 @@ class Scope:
         self.steps = steps
 
 
-def interpret(effect: Effect[Any, Any], clock: Clock, joined: OpenTransaction | None = None) -> Program:
-    """The program of an effect; `joined` is the transaction it runs inside, if there is one already."""
-    machine = _Machine(clock)
+def interpret(
+    effect: Effect[Any, Any], clock: Clock, joined: OpenTransaction | None = None, *, in_block: bool = False
+) -> Program:
+    """The program of an effect; `joined` is the transaction it runs inside, if there is one already.
+
+    Whoever joins may go on in the transaction after any failure; in a block, after any but that of a write.
+    """
+    machine = _Machine(clock, in_block=in_block)
     root = Fiber()
     root.transaction = joined
+    root.covered = 0 if joined is None or in_block else 1
     machine.ready.append((root, effect, VALUE, None))
     ready = machine.ready
     while True:
@@ -186,10 +208,11 @@ def interpret(effect: Effect[Any, Any], clock: Clock, joined: OpenTransaction | 
 class _Machine:
     """The fibers of one run, and the commands gathered for the next round."""
 
-    __slots__ = ("clock", "commands", "ready")
+    __slots__ = ("clock", "commands", "in_block", "ready")
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, *, in_block: bool) -> None:
         self.clock = clock
+        self.in_block = in_block
         self.commands: list[Command] = []
         self.ready: deque[tuple[Fiber, Effect[Any, Any] | None, Ending, Any]] = deque()
 
@@ -202,20 +225,17 @@ class _Machine:
             while current is not None:
                 kind = type(current)
                 if kind is Perform:
-                    blocked = self.issue(fiber, Execute(current, fiber.transaction))
+                    recoverable = fiber.covered > 0 or (self.in_block and not is_write(current.statement))
+                    blocked = self.issue(fiber, Execute(current, fiber.transaction, recoverable))
                     if blocked is None:
                         return
                     ending, payload = blocked
                     break
-                if (
-                    kind is Bind
-                    or kind is Map
-                    or kind is Lash
-                    or kind is Catch
-                    or kind is Alt
-                    or kind is Either
-                    or kind is Swap
-                ):
+                if kind is Bind or kind is Map or kind is Alt:
+                    stack.append(current)
+                    current = current.source
+                elif kind is Lash or kind is Catch or kind is Either or kind is Swap:
+                    fiber.covered += 1
                     stack.append(current)
                     current = current.source
                 elif kind is Succeed:
@@ -255,11 +275,15 @@ class _Machine:
                             ending, payload = DEFECT, defect
                     elif kind is Bind:
                         ending, payload, current = _next(frame.function, payload)
-                    elif kind is Either:
-                        payload = Success(payload)
-                    elif kind is Swap:
-                        ending = ERROR
+                    elif kind is not Alt:
+                        fiber.covered -= 1
+                        if kind is Either:
+                            payload = Success(payload)
+                        elif kind is Swap:
+                            ending = ERROR
                 elif ending is ERROR:
+                    if kind in _HANDLERS:
+                        fiber.covered -= 1
                     if kind is Lash or (kind is Catch and isinstance(payload, frame.kinds)):
                         if fiber.transaction is not None:
                             fiber.transaction.failed = None
@@ -273,6 +297,8 @@ class _Machine:
                         if fiber.transaction is not None:
                             fiber.transaction.failed = None
                         ending, payload = VALUE, Failure(payload) if kind is Either else payload
+                elif kind in _HANDLERS:
+                    fiber.covered -= 1
 
     def evaluate(self, fiber: Fiber, effect: Effect[Any, Any]) -> tuple[Ending, Any, Effect[Any, Any] | None] | None:
         """One of the rarer effects: an outcome, or an effect to go on with; `None` where the fiber waits."""
@@ -383,12 +409,16 @@ class _Machine:
                 transaction.fills.extend(call.fills)
             elif ending is CANCELLED:
                 transaction.doom(_interrupted(call))
-            elif ending is ERROR and dooms(payload):
+            elif ending is DOOM or (ending is ERROR and dooms(payload)):
                 transaction.doom(payload)
             elif ending is ERROR and is_write(call.perform.statement):
                 transaction.failed = payload
-        elif isinstance(call, Marking) and ending is CANCELLED and transaction is not None:
-            transaction.doom(StatementTimeout("a savepoint was stopped halfway, so its transaction was rolled back"))
+        elif isinstance(call, Marking) and transaction is not None:
+            if ending is CANCELLED:
+                error = StatementTimeout("a savepoint was stopped halfway, so its transaction was rolled back")
+                transaction.doom(error)
+            elif ending is DOOM:
+                transaction.doom(payload)
         if (
             ending is ERROR
             and transaction is not None

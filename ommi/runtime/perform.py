@@ -20,19 +20,21 @@ from ommi.values import Storage
 __all__ = ["answer", "request"]
 
 
-def request(perform: Perform[Any, Any], storage: Storage, options: TransactionOptions | None) -> Request:
+def request(
+    perform: Perform[Any, Any], storage: Storage, options: TransactionOptions | None, recoverable: bool = False
+) -> Request:
     """What the driver is asked; `options` are those of the transaction it happens in, if there is one."""
     statement = perform.statement
     if not isinstance(statement, Select):
         if options is not None and options.read_only and is_write(statement):
             raise QueryRejected("a write inside a transaction that was begun read_only=True: begin it without")
-        return Request(statement)
+        return Request(statement, recoverable=recoverable)
     if statement.lock is not None and options is None:
         raise UnsupportedOperation(
             "for_update() outside a transaction would unlock the rows at once: put .transactional() around the program"
         )
     read = statement.schema.codec.reader(storage) if perform.read is None else rows_reader(perform.read, storage)
-    return Request(statement, _two_of(read) if perform.answer is Answer.ONE else read)
+    return Request(statement, _two_of(read) if perform.answer is Answer.ONE else read, recoverable)
 
 
 def _two_of(read: Callable[[Iterable[Row]], list[Any]]) -> Callable[[Iterable[Row]], list[Any]]:

@@ -72,10 +72,11 @@ class Pump:
     async def join(self, effect: Effect[Any, Any], turn: Turn) -> Outcome:
         """Run an effect as part of a transaction, when it is its turn."""
         async with turn.taken() as transaction:
+            program = interpret(effect, self.clock, transaction, in_block=turn.in_block)
             if not turn.in_block or transaction.doomed is not None:
-                return await _Run(self, interpret(effect, self.clock, transaction)).finish()
+                return await _Run(self, program).finish()
             transaction.failed = None
-            ended = await _Run(self, interpret(effect, self.clock, transaction)).finish()
+            ended = await _Run(self, program).finish()
             if ended[0] is ERROR:
                 if isinstance(ended[1], EncodeError):
                     transaction.failed = ended[1]
@@ -93,7 +94,9 @@ class Pump:
                     if transaction is None:
                         reply = await driver.execute(request(perform, storage, None))
                     else:
-                        reply = await transaction.handle.execute(request(perform, storage, transaction.options))
+                        reply = await transaction.handle.execute(
+                            request(perform, storage, transaction.options, call.recoverable)
+                        )
                     value, call.fills = answer(perform, reply, storage)
                     return VALUE, value
                 case Begin(options=options):
@@ -121,6 +124,10 @@ class Pump:
             if isinstance(call, Execute):
                 error.origin = error.origin or call.perform.origin
                 error.operation = error.operation or operation_text(call.perform)
+                if call.transaction is not None and not call.transaction.handle.usable:
+                    return DOOM, error
+            if isinstance(call, Marking) and not call.handle.usable:
+                return DOOM, error
             return ERROR, error
         except Exception as defect:
             return DEFECT, defect

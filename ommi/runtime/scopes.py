@@ -52,7 +52,9 @@ def _outermost(fiber: Fiber, body: Effect[Any, Any], options: TransactionOptions
     if ending is not VALUE:
         return ending, handle
     transaction = fiber.transaction = OpenTransaction(handle, options)
+    covered, fiber.covered = fiber.covered, 0
     ending, payload = yield body
+    fiber.covered = covered
     doomed = transaction.doomed
     fiber.masked += 1
     if ending is VALUE and doomed is None:
@@ -89,7 +91,9 @@ def _nested(
     ending, payload = yield Marking(handle, Mark.SET, name)
     if ending is not VALUE:
         return ending, payload
+    covered, fiber.covered = fiber.covered, 0  # its savepoint undoes what fails in it
     ending, payload = yield body
+    fiber.covered = covered
     if transaction.doomed is not None:
         # nothing of the transaction stays: its outermost scope rolls all of it back
         return (DOOM, transaction.doomed) if ending is VALUE else (ending, payload)
@@ -113,7 +117,7 @@ def _nested(
 def _doom(transaction: OpenTransaction, outcome: Outcome, earlier: Any) -> Outcome:
     """A savepoint that can be neither undone nor released leaves the transaction in no known state."""
     ending, payload = outcome
-    if ending is ERROR and isinstance(payload, OmmiError):
+    if ending in (ERROR, DOOM) and isinstance(payload, OmmiError):
         transaction.doom(payload)
         if isinstance(earlier, BaseException):
             payload.add_note(f"while undoing what had failed with: {earlier!r}")
@@ -144,7 +148,9 @@ def retry(fiber: Fiber, node: Retry[Any, Any], clock: Clock) -> ScopeSteps:
     """Run again after a failure, from the beginning."""
     delays = None
     while True:
+        fiber.covered += 1
         ending, payload = yield node.source
+        fiber.covered -= 1
         if ending is not ERROR or not _again(payload, node.on):
             return ending, payload
         if delays is None:
@@ -183,7 +189,9 @@ def timeout(fiber: Fiber, node: Timeout[Any, Any]) -> ScopeSteps:
 
 def ensure(fiber: Fiber, node: Ensure[Any, Any]) -> ScopeSteps:
     """The source, and then the finalizer in any case."""
+    fiber.covered += 1
     ending, payload = yield node.source
+    fiber.covered -= 1
     return _with_finalizer((ending, payload), (yield from _finally(fiber, node.finalizer)))
 
 
@@ -194,7 +202,9 @@ def bracket(fiber: Fiber, node: Bracket[Any, Any]) -> ScopeSteps:
     fiber.masked -= 1
     if ending is not VALUE:
         return ending, resource
+    fiber.covered += 1
     used = yield Bind(Succeed(resource), node.use)
+    fiber.covered -= 1
     return _with_finalizer(used, (yield from _finally(fiber, Bind(Succeed(resource), node.release))))
 
 
@@ -243,7 +253,9 @@ def gather(fiber: Fiber, node: Gather[Any, Any]) -> ScopeSteps:
     if fiber.transaction is not None or len(effects) < 2:
         outcomes: list[Outcome] = []
         for effect in effects:
+            fiber.covered += collecting
             outcome = yield effect
+            fiber.covered -= collecting
             outcomes.append(outcome)
             if outcome[0] is not VALUE and not (collecting and outcome[0] is ERROR):
                 break

@@ -84,6 +84,10 @@ class _InterposedTransaction:
         self.owner = owner
         self.inner = inner
 
+    @property
+    def usable(self) -> bool:
+        return self.inner.usable
+
     async def execute(self, request: Request, /) -> Any:
         await self.owner.before("execute")
         answer = await self.inner.execute(request)

@@ -126,6 +126,11 @@ class _Transaction:
         self._inner = inner
         self._read_only = inner.read_only
 
+    @property
+    def usable(self) -> bool:
+        """Until it is over."""
+        return not self._inner.is_over
+
     async def execute(self, request: Request, /) -> Any:
         await checkpoint()
         return self._inner.execute(request)

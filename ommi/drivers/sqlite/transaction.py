@@ -52,6 +52,11 @@ class SQLiteTransaction:
         self._lost = False
         self._ended = False
 
+    @property
+    def usable(self) -> bool:
+        """Not after SQLite ended the transaction by itself, nor after a cancelled statement."""
+        return not self._ended and self._broken is None
+
     async def execute(self, request: Request, /) -> Any:
         """Run one statement."""
         statement = request.statement
