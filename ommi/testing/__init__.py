@@ -1,8 +1,8 @@
 """What tests of programs and of drivers are made with.
 
 `run_script` runs a program without a database, `FakeClock` without waiting, `Interposed` disturbs a driver at any of
-its steps, and `DriverSuite` is what every driver has to do. `ommi.testing.strategies` draws rows, conditions and
-programs with Hypothesis.
+its steps, `faults` runs a program with everything that can go wrong at each of them, and `DriverSuite` is what every
+driver has to do. `ommi.testing.strategies` draws rows, conditions and programs with Hypothesis.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ommi.testing.clock import FakeClock
+from ommi.testing.faults import Fault, FaultReport, FaultRun, FaultsFound, Probe, faults
 from ommi.testing.interposed import DriverStep, Hook, Interposed
 from ommi.testing.outcomes import fails, succeeds
 from ommi.testing.script import BEGIN, COMMIT, RELEASE, ROLLBACK, ROLLBACK_TO, SAVEPOINT, Line, Step, run_script
@@ -27,11 +28,17 @@ __all__ = [
     "DriverStep",
     "DriverSuite",
     "FakeClock",
+    "Fault",
+    "FaultReport",
+    "FaultRun",
+    "FaultsFound",
     "Hook",
     "Interposed",
     "Line",
+    "Probe",
     "Step",
     "fails",
+    "faults",
     "run_script",
     "succeeds",
 ]

@@ -7,6 +7,7 @@ from ommi.testing.conformance.blocks import Blocks
 from ommi.testing.conformance.cancellation import Cancellation
 from ommi.testing.conformance.comparisons import Comparisons
 from ommi.testing.conformance.constraints import Constraints
+from ommi.testing.conformance.faults import Faults
 from ommi.testing.conformance.ordering import Ordering
 from ommi.testing.conformance.references import References
 from ommi.testing.conformance.resources import Resources
@@ -35,5 +36,6 @@ class DriverSuite(
     Together,
     Resources,
     Cancellation,
+    Faults,
 ):
     """Subclass it with a name that begins with `Test`, and say what database to use."""

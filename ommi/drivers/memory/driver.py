@@ -57,6 +57,12 @@ class MemoryDriver:
         for transaction in tuple(self._transactions):
             transaction.end()
 
+    @property
+    def in_use(self) -> int:
+        """How many transactions are open, and writers at work besides."""
+        writes = self._turns.taken and all(transaction.is_read_only for transaction in self._transactions)
+        return len(self._transactions) + writes
+
     async def execute(self, request: Request, /) -> Any:
         """Run one statement and commit it."""
         await checkpoint()
@@ -152,6 +158,11 @@ class _Transaction:
 
     async def rollback_to(self, name: str, /) -> None:
         self._inner.rollback_to(name)
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether it leaves others their turn to write."""
+        return self._read_only
 
     def end(self) -> None:
         """Roll back, at once."""

@@ -45,6 +45,11 @@ class PooledDriver(ABC):
     def __init__(self) -> None:
         self._compiler = Compiler(SQLITE)
 
+    @property
+    def in_use(self) -> int:
+        """How many connections run a statement, or are kept by a transaction."""
+        return sum(pool.in_use for pool in {self._writer, self._readers} if pool is not None)
+
     @abstractmethod
     def _pools(self, loop: EventLoop) -> tuple[Pool, Pool]:
         """New pools, for writing and for reading."""

@@ -71,10 +71,12 @@ class EventLoop(ABC):
     def _wake(self) -> None:
         self._woken = False  # before looking: what comes later wakes again
         try:
-            while self._ended:
+            # those that end meanwhile wait for the next turn of the loop, or one busy task would keep it to itself
+            for _ in range(len(self._ended)):
                 self._ended.popleft().wake()
         finally:
-            if self._ended:  # a task let KeyboardInterrupt or SystemExit through
+            if self._ended and not self._woken:  # a task let KeyboardInterrupt or SystemExit through
+                self._woken = True
                 self.call_soon(self._wake)
 
 

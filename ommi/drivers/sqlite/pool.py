@@ -78,6 +78,12 @@ class Pool:
         self._forced = False
         self._closers: list[Job] = []
 
+    @property
+    def in_use(self) -> int:
+        """How many workers are at work, or kept."""
+        with self._mutex:
+            return len(self._busy.keys() | self._held.keys())
+
     async def run(self, function: Callable[[sqlite3.Connection, *Ts], T], /, *arguments: *Ts) -> T:
         """Call a function with any connection, in its thread. A transaction it leaves open is rolled back."""
         value: T = await self._do(self._loop.job(function, arguments))

@@ -1,0 +1,305 @@
+"""The driver around a driver at whose steps faults strike."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any, TypeAlias, assert_never, final
+
+from anyio import CancelScope
+from anyio.lowlevel import checkpoint
+
+from ommi.drivers.driver import Capabilities, Driver, Request, Transaction
+from ommi.errors import (
+    CommitUnknown,
+    ConnectionLost,
+    ConstraintViolation,
+    Deadlock,
+    ForeignKeyViolation,
+    LockTimeout,
+    OmmiError,
+    PoolTimeout,
+    QueryRejected,
+    SerializationConflict,
+    UniqueViolation,
+)
+from ommi.query.statements import Delete, Statement, is_write, schemas_of
+from ommi.testing.faults.kinds import Fault, FaultStep, statement_label
+from ommi.testing.faults.trace import Trace
+from ommi.testing.interposed import DriverStep
+from ommi.transactions import TransactionOptions
+from ommi.values import Storage
+
+__all__ = ["FaultyDriver"]
+
+Failing: TypeAlias = Callable[[Fault], Awaitable[OmmiError]]
+"""Does to the database what comes with a fault, and gives the error that the step fails with."""
+
+
+@final
+class FaultyDriver:
+    """A driver that notes every step of another one in a trace, and lets go wrong what the trace has planned.
+
+    It neither opens nor closes the driver underneath.
+    """
+
+    def __init__(self, driver: Driver, trace: Trace) -> None:
+        self.driver = driver
+        self.trace = trace
+
+    @property
+    def name(self) -> str:
+        """That of the driver underneath."""
+        return self.driver.name
+
+    @property
+    def storage(self) -> Storage:
+        """That of the driver underneath."""
+        return self.driver.storage
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Those of the driver underneath."""
+        return self.driver.capabilities
+
+    async def open(self) -> None:
+        """Nothing: the driver underneath is open."""
+
+    async def close(self) -> None:
+        """Nothing: the driver underneath stays open."""
+
+    async def execute(self, request: Request, /) -> Any:
+        """One statement, committed."""
+        trace, statement = self.trace, request.statement
+        writes = is_write(statement)
+        trace.schemas.update(dict.fromkeys(schemas_of(statement)))
+        step, fault = trace.arrive("execute", statement_label(statement), in_transaction=False, is_write=writes)
+
+        async def act() -> Any:
+            answer = await self.driver.execute(request)
+            trace.writes += writes
+            return answer
+
+        async def fail(fault: Fault) -> OmmiError:
+            if fault is Fault.LOST_DURING or (fault is Fault.LOST_AFTER and writes):
+                trace.unknown = True
+                return CommitUnknown(f"the connection was lost, and the answer to {step.label} with it")
+            return _error(fault, step, statement)
+
+        return await _take(trace, step, fault, act, fail)
+
+    async def begin(self, options: TransactionOptions, /) -> Transaction:
+        """A transaction in whose steps faults strike, too."""
+        step, fault = self.trace.arrive("begin", in_transaction=False)
+        begun: list[Transaction] = []
+
+        async def act() -> FaultyTransaction:
+            begun.append(await self.driver.begin(options))
+            return FaultyTransaction(self, begun[0])
+
+        async def fail(fault: Fault) -> OmmiError:
+            for transaction in begun:
+                await _undo(transaction)
+            match fault:
+                case Fault.REJECTED:
+                    return PoolTimeout("no connection became free")
+                case Fault.CONFLICT:
+                    return LockTimeout("the database stayed locked")
+                case _:
+                    return _error(fault, step)
+
+        found: FaultyTransaction = await _take(self.trace, step, fault, act, fail)
+        self.trace.open += 1
+        return found
+
+    def __repr__(self) -> str:
+        return f"FaultyDriver({self.driver!r})"
+
+
+@final
+class FaultyTransaction:
+    """A transaction of a `FaultyDriver`. `gone` is the fault that took the transaction underneath away.
+
+    `aborted`: a statement failed, and the database wants to hear of nothing but going back (PostgreSQL does).
+    """
+
+    def __init__(self, owner: FaultyDriver, inner: Transaction) -> None:
+        self.trace = owner.trace
+        self.undoes_statements = owner.capabilities.undoes_statements
+        self.inner = inner
+        self.gone: Fault | None = None
+        self.aborted = False
+        self.ended = False
+        self.busy = False
+
+    async def execute(self, request: Request, /) -> Any:
+        statement = request.statement
+        self.trace.schemas.update(dict.fromkeys(schemas_of(statement)))
+        return await self._step("execute", lambda: self.inner.execute(request), statement)
+
+    async def savepoint(self, name: str, /) -> None:
+        await self._step("savepoint", lambda: self.inner.savepoint(name))
+
+    async def release(self, name: str, /) -> None:
+        await self._step("release", lambda: self.inner.release(name))
+
+    async def rollback_to(self, name: str, /) -> None:
+        self.aborted = False
+        await self._step("rollback_to", lambda: self.inner.rollback_to(name))
+
+    async def _step(
+        self, kind: DriverStep, act: Callable[[], Awaitable[Any]], statement: Statement | None = None
+    ) -> Any:
+        writes = statement is not None and is_write(statement)
+        label = None if statement is None else statement_label(statement)
+        self._enter(label or kind)
+        try:
+            self._check_usable()
+            step, fault = self.trace.arrive(kind, label, is_write=writes)
+
+            async def fail(fault: Fault) -> OmmiError:
+                if fault is Fault.REJECTED or fault is Fault.VIOLATED:
+                    self.aborted = not self.undoes_statements and kind == "execute"
+                else:
+                    await self._lose(fault)
+                return _error(fault, step, statement)
+
+            return await _take(self.trace, step, fault, act, fail)
+        finally:
+            self.busy = False
+
+    async def commit(self) -> None:
+        trace = self.trace
+        self._enter("commit")
+        self._end("commit")
+        if self.gone is not None or self.aborted:
+            await self._lose(Fault.CONFLICT)
+        self._check_usable()
+        step, fault = trace.arrive("commit")
+
+        async def act() -> None:
+            await self.inner.commit()
+            trace.commits += 1
+
+        async def fail(fault: Fault) -> OmmiError:
+            if fault is not Fault.LOST_AFTER:
+                await self._lose(fault)
+            match fault:
+                case Fault.VIOLATED:
+                    return ForeignKeyViolation("a deferred constraint does not hold")
+                case Fault.CONFLICT:
+                    return SerializationConflict("the transaction could not be ordered after the others")
+                case Fault.LOST_DURING | Fault.LOST_AFTER:
+                    trace.unknown = True
+                    return CommitUnknown("the connection was lost, and the answer to COMMIT with it")
+                case _:
+                    return _error(fault, step)
+
+        await _take(trace, step, fault, act, fail)
+        trace.acknowledged += 1
+
+    async def rollback(self) -> None:
+        self._enter("rollback")
+        self._end("rollback")
+        if self.gone is not None:
+            if self.gone is not Fault.CONFLICT:
+                raise ConnectionLost("the connection of this transaction is lost")
+            return
+        step, fault = self.trace.arrive("rollback")
+
+        async def fail(fault: Fault) -> OmmiError:
+            if fault is not Fault.LOST_AFTER:
+                await self._lose(fault)
+            return _error(fault, step)
+
+        await _take(self.trace, step, fault, self.inner.rollback, fail)
+
+    async def _lose(self, fault: Fault) -> None:
+        """The database ends the transaction, as it does when the connection is gone."""
+        if self.gone is None:
+            self.gone = fault
+            await _undo(self.inner)
+
+    def _check_usable(self) -> None:
+        if self.gone is Fault.CONFLICT:
+            raise QueryRejected("the database has ended this transaction")
+        if self.gone is not None:
+            raise ConnectionLost("the connection of this transaction is lost")
+        if self.aborted:
+            raise QueryRejected("the transaction is aborted: nothing runs in it before it is rolled back")
+
+    def _enter(self, label: str) -> None:
+        if self.ended:
+            self.trace.problems.append(f"{label} in a transaction that had ended")
+        if self.busy:
+            self.trace.problems.append(f"{label} in a transaction while another task had a statement under way in it")
+        self.busy = True
+
+    def _end(self, label: str) -> None:
+        self.busy = False
+        if not self.ended:
+            self.ended = True
+            self.trace.open -= 1
+
+
+async def _take(
+    trace: Trace, step: FaultStep, fault: Fault | None, act: Callable[[], Awaitable[Any]], fail: Failing
+) -> Any:
+    with trace.during(step):
+        match fault:
+            case None:
+                return await act()
+            case Fault.REJECTED | Fault.VIOLATED | Fault.CONFLICT | Fault.LOST_BEFORE | Fault.LOST_DURING:
+                await checkpoint()
+                raise await fail(fault)
+            case Fault.LOST_AFTER:
+                with suppress(OmmiError):  # whatever the answer was, it did not come
+                    await act()
+                raise await fail(fault)
+            case Fault.OVERDUE:
+                trace.clock.ring()
+                await _turns()
+                return await act()
+            case Fault.CANCELLED_BEFORE | Fault.TASK_CANCELLED_BEFORE:
+                trace.cancel(fault)
+                await _turns()
+                return await act()
+            case Fault.CANCELLED_DURING | Fault.TASK_CANCELLED_DURING:
+                trace.cancel_soon(fault)
+                return await act()
+            case Fault.CANCELLED_AFTER | Fault.TASK_CANCELLED_AFTER:
+                answer = await act()
+                trace.cancel(fault)
+                return answer
+            case _:
+                assert_never(fault)
+    raise AssertionError("the step was given up")
+
+
+def _error(fault: Fault, step: FaultStep, statement: Statement | None = None) -> OmmiError:
+    match fault:
+        case Fault.VIOLATED:
+            return _violation(statement)
+        case Fault.CONFLICT:
+            return Deadlock("the database ended this transaction to resolve a deadlock")
+        case Fault.LOST_BEFORE | Fault.LOST_AFTER:
+            return ConnectionLost(f"the connection was lost at {step.label}")
+        case _:
+            return QueryRejected(f"the database refused {step.label}")
+
+
+def _violation(statement: Statement | None) -> ConstraintViolation:
+    model = schemas_of(statement)[0].model if statement is not None else None
+    kind = ForeignKeyViolation if isinstance(statement, Delete) else UniqueViolation
+    return kind("a constraint does not hold", model=model)
+
+
+async def _undo(transaction: Transaction) -> None:
+    with CancelScope(shield=True):
+        await transaction.rollback()
+
+
+async def _turns() -> None:
+    """Let the tasks run that are told of something."""
+    for _ in range(10):
+        await checkpoint()
