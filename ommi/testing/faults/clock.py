@@ -47,11 +47,11 @@ class IdleClock:
         due = self._now + seconds
         self._timers.append(due)
         try:
-            quiet, seen = 0, self._activity()
+            quiet, seen = 0, (self._activity(), self._now)
             while self._now < due:
                 await checkpoint()
-                active = self._activity()
-                quiet = quiet + 1 if active is not None and active == seen else 0
+                active = self._activity(), self._now  # after a jump the program goes on
+                quiet = quiet + 1 if active[0] is not None and active == seen else 0
                 seen = active
                 if quiet > _QUIET and due == min(self._timers):
                     self._now = due

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, TypeAlias, assert_never, final
 
-from anyio import CancelScope
+from anyio import CancelScope, get_cancelled_exc_class
 from anyio.lowlevel import checkpoint
 
 from ommi.drivers.driver import Capabilities, Driver, Request, Transaction
@@ -76,7 +76,11 @@ class FaultyDriver:
         step, fault = trace.arrive("execute", statement_label(statement), in_transaction=False, is_write=writes)
 
         async def act() -> Any:
-            answer = await self.driver.execute(request)
+            try:
+                answer = await self.driver.execute(request)
+            except get_cancelled_exc_class():
+                trace.unknown |= writes  # it may have been done just before it could be stopped
+                raise
             trace.writes += writes
             return answer
 

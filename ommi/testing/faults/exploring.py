@@ -120,15 +120,21 @@ class _Exploration:
 
     async def look(self) -> None:
         """Run the program undisturbed: what are its steps, its tables, and the states before and after it?"""
+        earlier: Ended | None = None
         if self.observe is None:
             trace = Trace()
             async with self.prepared() as db:
-                await perform(self.program, db, trace, raises=self.raises, seconds=self.seconds)
+                earlier = await perform(self.program, db, trace, raises=self.raises, seconds=self.seconds)
             self.observe = rows(trace.schemas)
         trace = Trace()
         async with self.prepared() as db:
             self.before = await value_of(self.observe, db)
             ended = await perform(self.program, db, trace, raises=self.raises, seconds=self.seconds)
+            if earlier is not None and earlier.ending != ended.ending:
+                raise ValueError(
+                    f"the first run ended in {earlier.ending}, and the second in {ended.ending}: `prepare` is to make "
+                    "the same state whatever was there before"
+                )
             self.steps = tuple(trace.steps)
             self.writes = any(step.is_write for step in trace.steps)
             kinds = [step.kind for step in trace.steps]
@@ -225,7 +231,7 @@ class _Exploration:
                 f"half done: against the state before, {_difference(state, self.before)}; "
                 f"against the one after, {_difference(state, self.after)}"
             ]
-        if trace.commits + trace.writes == 0 and state != self.before:
+        if trace.commits + trace.writes == 0 and not trace.unknown and state != self.before:
             return [f"nothing was committed, and {_difference(state, self.before)}"]
         if not self.is_one_transaction or trace.unknown:
             return []

@@ -137,7 +137,7 @@ class _Performance:
                 return
             self.ended = self.ended or Ended("hung", self.trace.place())
             stop()
-            with anyio.move_on_after(1):
+            with anyio.move_on_after(min(seconds, 1)):
                 await self.over.wait()
 
     def cancel_task(self) -> None:

@@ -21,7 +21,7 @@ class Trace:
     """The steps of one run in order of arrival, and what became of its transactions.
 
     `commits` counts those that happened, `acknowledged` those of them that were answered, `writes` the statements
-    committed on their own; `unknown` says that an answer was lost that might have been the one to a COMMIT.
+    committed on their own; `unknown` says that there is a COMMIT, or such a statement, that may have happened.
     """
 
     def __init__(self, plan: tuple[Planned, ...] = ()) -> None:
