@@ -16,7 +16,7 @@ from ommi.effects.many import bracket, gather, sleep
 from ommi.effects.operations import add, add_all, save, upsert
 from ommi.effects.program import Prog, effect
 from ommi.effects.schedule import Schedule
-from ommi.errors import NotFound, OmmiError, UniqueViolation
+from ommi.errors import CommitUnknown, NotFound, OmmiError, UniqueViolation
 from ommi.query.expressions import col
 from ommi.testing.conformance.database import DatabaseTests
 from ommi.testing.conformance.transactions import Mishap, failing, names, tagged
@@ -189,6 +189,16 @@ PROGRAMS: Final[Mapping[str, tuple[Program, Callable[[Found], bool] | None]]] = 
     "an optimistic lock, statement by statement": (edited(), None),
     "autocommitted writes": (tagged("a", "b", "c"), in_order),
     "a timeout": (transfer().timeout(60).bind(lambda _: sleep(1)).transactional(timeout=60), transferred),
+    "a timeout in a transaction": (
+        tagged("a")
+        .bind(lambda _: tagged("b").timeout(60).lash(lambda _: NOTHING).bind(lambda _: tagged("c")))
+        .transactional(),
+        all_of("a", "(b)", "c"),
+    ),
+    "a finalizer in a transaction": (
+        tagged("a").bind(lambda _: tagged("b")).ensure(tagged("c").lash(lambda _: NOTHING)).transactional(),
+        all_of("a", "b", "(c)"),
+    ),
     "a read-only transaction": (gather(find(Account).all(), find(Tag).count()).transactional(read_only=True), None),
     "blocks": (in_blocks, all_of("a", "b", "c")),
     "recovering in blocks": (recovering_in_blocks, all_of("a", "b")),
@@ -208,6 +218,8 @@ class Faults(DatabaseTests):
             if run.fault in (Fault.CONFLICT, Fault.LOST_BEFORE) and run.reached and "; then" not in run.case:
                 assert run.ending == "success"
                 assert run.state.is_transferred
+            if run.is_unknown and run.reached:
+                assert isinstance(run.result, CommitUnknown)  # which is not tried again
 
         schedule = Schedule.exponential(0.1).up_to(3)
         await disturbed(db, transfer().transactional().retry(schedule), transferred, check=check)
@@ -216,8 +228,8 @@ class Faults(DatabaseTests):
         probe = Probe("lock")
         release = find(Tag, Tag.name == "lock").delete().map(lambda _: None).lash(lambda _: NOTHING)
         program = bracket(
-            add(Tag("lock")).bind(lambda _: probe.begin),
-            lambda _: Probe.around(probe, transfer()).transactional(),
+            tagged("lock").bind(lambda _: find(Tag).count()).bind(lambda _: probe.begin),
+            lambda _: probe.around(transfer()).transactional(),
             lambda _: release.bind(lambda _: probe.end),
         )
 
@@ -240,8 +252,9 @@ class Faults(DatabaseTests):
 
     async def test_whatever_goes_wrong_what_follows_a_commit_runs_once(self, db: Ommi) -> None:
         probe = Probe("after the commit")
-        part = tagged("a").after_commit(probe.tick).savepoint().lash(lambda _: NOTHING)
-        program = part.bind(lambda _: tagged("b").after_commit(probe.tick)).transactional()
+        part = tagged("a").after_commit(probe.tick).bind(lambda _: find(Tag).count())
+        tried = part.savepoint().lash(lambda _: NOTHING)
+        program = tried.bind(lambda _: tagged("b").after_commit(probe.tick)).transactional()
 
         def check(run: FaultRun) -> None:
             assert probe.ticks == (len(run.state.tags) if run.commits else 0)

@@ -122,24 +122,32 @@ class FaultyDriver:
 
 @final
 class FaultyTransaction:
-    """A transaction of a `FaultyDriver`. `gone` is the fault that took the transaction underneath away.
+    """A transaction of a `FaultyDriver`.
 
-    `aborted`: a statement failed, and the database wants to hear of nothing but going back (PostgreSQL does).
+    `over` says why nothing but the rollback is possible any more. `spoiled`: a statement failed that nobody had called
+    recoverable, and the database wants to hear of nothing but going back, as PostgreSQL does. What is tried in such a
+    transaction all the same is a problem of the run.
     """
 
     def __init__(self, owner: FaultyDriver, inner: Transaction) -> None:
         self.trace = owner.trace
         self.undoes_statements = owner.capabilities.undoes_statements
         self.inner = inner
-        self.gone: Fault | None = None
-        self.aborted = False
+        self.over: str | None = None
+        self.lost = False
+        self.spoiled = False
         self.ended = False
         self.busy = False
+
+    @property
+    def usable(self) -> bool:
+        """Until it is over."""
+        return self.over is None and self.inner.usable
 
     async def execute(self, request: Request, /) -> Any:
         statement = request.statement
         self.trace.schemas.update(dict.fromkeys(schemas_of(statement)))
-        return await self._step("execute", lambda: self.inner.execute(request), statement)
+        return await self._step("execute", lambda: self.inner.execute(request), request)
 
     async def savepoint(self, name: str, /) -> None:
         await self._step("savepoint", lambda: self.inner.savepoint(name))
@@ -148,37 +156,41 @@ class FaultyTransaction:
         await self._step("release", lambda: self.inner.release(name))
 
     async def rollback_to(self, name: str, /) -> None:
-        self.aborted = False
+        self.spoiled = False
         await self._step("rollback_to", lambda: self.inner.rollback_to(name))
 
-    async def _step(
-        self, kind: DriverStep, act: Callable[[], Awaitable[Any]], statement: Statement | None = None
-    ) -> Any:
-        writes = statement is not None and is_write(statement)
+    async def _step(self, kind: DriverStep, act: Callable[[], Awaitable[Any]], request: Request | None = None) -> Any:
+        statement = None if request is None else request.statement
         label = None if statement is None else statement_label(statement)
         self._enter(label or kind)
         try:
-            self._check_usable()
-            step, fault = self.trace.arrive(kind, label, is_write=writes)
+            step, fault = self.trace.arrive(kind, label, is_write=statement is not None and is_write(statement))
 
             async def fail(fault: Fault) -> OmmiError:
-                if fault is Fault.REJECTED or fault is Fault.VIOLATED:
-                    self.aborted = not self.undoes_statements and kind == "execute"
-                else:
+                if fault is not Fault.REJECTED and fault is not Fault.VIOLATED:
                     await self._lose(fault)
+                elif request is not None and not self.undoes_statements:
+                    self.over = "the database had ended"
+                elif request is not None:
+                    self.spoiled = not request.recoverable
                 return _error(fault, step, statement)
 
             return await _take(self.trace, step, fault, act, fail)
+        except get_cancelled_exc_class():
+            self.over = self.over or "had a cancelled statement"
+            raise
         finally:
             self.busy = False
 
     async def commit(self) -> None:
         trace = self.trace
-        self._enter("commit")
-        self._end("commit")
-        if self.gone is not None or self.aborted:
-            await self._lose(Fault.CONFLICT)
-        self._check_usable()
+        try:
+            self._enter("commit")
+        except OmmiError:
+            await _undo(self.inner)
+            raise
+        finally:
+            self._end()
         step, fault = trace.arrive("commit")
 
         async def act() -> None:
@@ -203,12 +215,11 @@ class FaultyTransaction:
         trace.acknowledged += 1
 
     async def rollback(self) -> None:
-        self._enter("rollback")
-        self._end("rollback")
-        if self.gone is not None:
-            if self.gone is not Fault.CONFLICT:
-                raise ConnectionLost("the connection of this transaction is lost")
-            return
+        if self.ended:
+            self.trace.problems.append("rollback in a transaction that had ended")
+        self._end()
+        if self.lost:
+            raise ConnectionLost("the connection of this transaction is lost")
         step, fault = self.trace.arrive("rollback")
 
         async def fail(fault: Fault) -> OmmiError:
@@ -220,26 +231,27 @@ class FaultyTransaction:
 
     async def _lose(self, fault: Fault) -> None:
         """The database ends the transaction, as it does when the connection is gone."""
-        if self.gone is None:
-            self.gone = fault
-            await _undo(self.inner)
-
-    def _check_usable(self) -> None:
-        if self.gone is Fault.CONFLICT:
-            raise QueryRejected("the database has ended this transaction")
-        if self.gone is not None:
-            raise ConnectionLost("the connection of this transaction is lost")
-        if self.aborted:
-            raise QueryRejected("the transaction is aborted: nothing runs in it before it is rolled back")
+        self.lost = fault is not Fault.CONFLICT and fault is not Fault.VIOLATED
+        self.over = "had lost its connection" if self.lost else "the database had ended"
+        await _undo(self.inner)
 
     def _enter(self, label: str) -> None:
+        """Refuse what comes too late, and note it: the runtime is to know."""
+        wrong = None
         if self.ended:
-            self.trace.problems.append(f"{label} in a transaction that had ended")
-        if self.busy:
-            self.trace.problems.append(f"{label} in a transaction while another task had a statement under way in it")
+            wrong = f"{label} in a transaction that had ended"
+        elif self.over is not None:
+            wrong = f"{label} in a transaction that {self.over}"
+        elif self.spoiled:
+            wrong = f"{label} in a transaction after a failure that was not called recoverable"
+        elif self.busy:
+            wrong = f"{label} in a transaction while another task had a statement under way in it"
+        if wrong is not None:
+            self.trace.problems.append(wrong)
+            raise ConnectionLost(wrong) if self.lost else QueryRejected(wrong)
         self.busy = True
 
-    def _end(self, label: str) -> None:
+    def _end(self) -> None:
         self.busy = False
         if not self.ended:
             self.ended = True

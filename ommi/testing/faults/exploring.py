@@ -99,6 +99,7 @@ class _Exploration:
         self.steps: tuple[FaultStep, ...] = ()
         self.is_one_transaction = False
         self.writes = False
+        self.is_stuck = False
 
     @asynccontextmanager
     async def prepared(self) -> AsyncIterator[Ommi]:
@@ -163,7 +164,7 @@ class _Exploration:
             run, steps = await self.run(plan, name)
             if wanted:
                 runs.append(run)
-            if run.ending == "hung" or any("next transaction" in problem for problem in run.problems):
+            if self.is_stuck:
                 break  # what comes after would hang, too
             if len(plan) == 1 and run.reached:
                 plans.extend(_plans(plan, [step for step in steps if step.identity not in met], native=native))
@@ -201,6 +202,7 @@ class _Exploration:
         problems += [f"{probe!r}" for probe in self.probes if probe.begun != probe.ended]
         held = await leaks(db, trace.schemas, writes=self.writes, seconds=self.seconds)
         state: Any = None
+        self.is_stuck = held is not None or ended.ending == "hung"
         if held is not None:
             problems.append(held)
         else:
