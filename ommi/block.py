@@ -109,7 +109,11 @@ class Transaction(Session):
         doomed = transaction.doomed
         if doomed is not None and (mark is Mark.SET or doomed is not transaction.failed):
             raise doomed
-        ending, payload = await self._pump.call(Marking(transaction.handle, mark, name))
+        try:
+            ending, payload = await self._pump.call(Marking(transaction.handle, mark, name))
+        except BaseException:
+            transaction.doom(StatementTimeout("a savepoint was stopped halfway, so its transaction was rolled back"))
+            raise
         if ending is Ending.DOOM:
             transaction.doom(payload)
         if ending is not Ending.VALUE:

@@ -360,8 +360,12 @@ class _Machine:
                 fiber.stack.append(scope)
                 return VALUE, None, asked
             if isinstance(asked, Fork):
+                join = Joined(fiber, asked)
+                if fiber.interrupted and not fiber.masked:  # as a call, it must not be made any more
+                    ending, payload = CANCELLED, join
+                    continue
                 fiber.stack.append(scope)
-                join = fiber.waiting = Joined(fiber, asked)
+                fiber.waiting = join
                 self.fork(join)
                 return None
             blocked = self.issue(fiber, asked)

@@ -13,6 +13,7 @@ from typing import Any, assert_never
 import anyio
 from anyio import CancelScope, get_cancelled_exc_class
 from anyio.abc import TaskGroup
+from anyio.lowlevel import checkpoint_if_cancelled
 from returns.result import Success
 
 from ommi.drivers.driver import Driver, Transaction
@@ -252,6 +253,12 @@ class _Run:
         except get_cancelled_exc_class() as reason:  # when nothing was under way any more
             stopped = stopped or reason
         assert calls is not None
+        if stopped is None and calls.was_interrupted:
+            # the program heard of the cancellation by one of its calls, and ended before this task did
+            try:
+                await checkpoint_if_cancelled()
+            except get_cancelled_exc_class() as reason:
+                stopped = reason
         if calls.fatal is not None:
             stopped = calls.fatal
         if stopped is None:

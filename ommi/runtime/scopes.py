@@ -175,11 +175,11 @@ def timeout(fiber: Fiber, node: Timeout[Any, Any]) -> ScopeSteps:
     """The source against a timer."""
     transaction = fiber.transaction
     ending, joined = yield Fork((node.source, Sleep(node.seconds)), lambda _: True)
+    came_out: Outcome | None = joined.outcomes[0]
+    if came_out is not None and came_out[0] is not CANCELLED:
+        return came_out  # it may have committed, so that is the answer even if it comes too late
     if ending is not VALUE:
         return _interrupted(ending, joined)
-    came_out = _outcomes(joined)[0]
-    if came_out[0] is not CANCELLED:
-        return came_out
     error = StatementTimeout(f"{_short(node.source)} had not ended after {node.seconds} seconds")
     if transaction is not None and transaction.doomed is not None:
         transaction.doomed = error
@@ -261,9 +261,9 @@ def gather(fiber: Fiber, node: Gather[Any, Any]) -> ScopeSteps:
                 break
     else:
         ending, joined = yield Fork(effects, _stops_all if not collecting else _stops_defective, node.limit)
-        if ending is not VALUE:
-            return _interrupted(ending, joined)
         outcomes = _outcomes(joined)
+        if ending is not VALUE and not _all_ended(joined):
+            return _interrupted(ending, joined)
     return _together(outcomes, node.how)
 
 
@@ -288,7 +288,8 @@ def race(fiber: Fiber, node: Race[Any, Any]) -> ScopeSteps:
         )
     ending, joined = yield Fork(node.effects, lambda _: True)
     if ending is not VALUE:
-        return _interrupted(ending, joined)
+        ended = [outcome for outcome in _outcomes(joined) if outcome[0] is not CANCELLED]
+        return ended[0] if ended and ended[0][0] is VALUE else _interrupted(ending, joined)
     defects = [outcome for outcome in _outcomes(joined) if outcome[0] is DEFECT]
     if defects:
         return defects[0]
@@ -299,6 +300,11 @@ def race(fiber: Fiber, node: Race[Any, Any]) -> ScopeSteps:
 def _interrupted(ending: Ending, joined: Joined) -> Outcome:
     """The fibers were stopped from outside; a bug that showed while they cleaned up is not lost."""
     return next((outcome for outcome in _outcomes(joined) if outcome[0] is DEFECT), (ending, None))
+
+
+def _all_ended(joined: Joined) -> bool:
+    """Whether none of the fibers was stopped: what they did may be committed, so their outcomes are the answer."""
+    return all(outcome is not None and outcome[0] is not CANCELLED for outcome in joined.outcomes)
 
 
 def _outcomes(joined: Joined) -> list[Outcome]:

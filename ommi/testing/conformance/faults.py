@@ -12,7 +12,7 @@ from ommi.database import Ommi
 from ommi.effects.catching import catch
 from ommi.effects.effect import Effect
 from ommi.effects.finding import find
-from ommi.effects.many import bracket, gather, sleep
+from ommi.effects.many import bracket, gather, race, sleep
 from ommi.effects.operations import add, add_all, save, upsert
 from ommi.effects.program import Prog, effect
 from ommi.effects.schedule import Schedule
@@ -129,6 +129,9 @@ async def in_blocks(db: Ommi) -> None:
         await tx.rollback_to_savepoint("here")
         async with tx.transaction() as part:
             await part.add(Tag("b")).value
+            await part.savepoint("there")
+            await part.add(Tag("lost")).value
+            await part.rollback_to_savepoint("there")
             await db.add(Tag("c")).value
 
 
@@ -195,6 +198,11 @@ PROGRAMS: Final[Mapping[str, tuple[Program, Callable[[Found], bool] | None]]] = 
         .transactional(),
         all_of("a", "(b)", "c"),
     ),
+    "timeouts around a transaction": (
+        transfer().timeout(5).transactional(timeout=60).timeout(100).retry(Schedule.recurs(1)),
+        transferred,
+    ),
+    "a race of transactions": (race(*(tagged(f"{n}1", f"{n}2").transactional() for n in "ab")), pairs),
     "a finalizer in a transaction": (
         tagged("a").bind(lambda _: tagged("b")).ensure(tagged("c").lash(lambda _: NOTHING)).transactional(),
         all_of("a", "b", "(c)"),
