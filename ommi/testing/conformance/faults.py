@@ -202,7 +202,7 @@ PROGRAMS: Final[Mapping[str, tuple[Program, Callable[[Found], bool] | None]]] = 
         transfer().timeout(5).transactional(timeout=60).timeout(100).retry(Schedule.recurs(1)),
         transferred,
     ),
-    "a race of transactions": (race(*(tagged(f"{n}1", f"{n}2").transactional() for n in "ab")), pairs),
+    "a race against time": (race(transfer().transactional(), sleep(60)), transferred),
     "a finalizer in a transaction": (
         tagged("a").bind(lambda _: tagged("b")).ensure(tagged("c").lash(lambda _: NOTHING)).transactional(),
         all_of("a", "b", "(c)"),
