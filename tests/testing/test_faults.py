@@ -20,6 +20,7 @@ from ommi import (
     Prog,
     ReferenceTo,
     Schedule,
+    SchemaMismatch,
     TransactionOptions,
     Unique,
     UniqueViolation,
@@ -360,6 +361,12 @@ async def test_a_state_that_is_not_made_anew_is_an_error() -> None:
         await prepare(db)
         with pytest.raises(ValueError, match="`prepare` is to make the same state"):
             await faults(add(Owner("Ada")), db)
+
+
+async def test_a_program_that_lacks_its_tables_is_an_error() -> None:
+    with pytest.raises(ValueError, match="let `prepare` make what it needs") as raised:
+        await faults(add(Owner("Ada")), memory)
+    assert isinstance(raised.value.__cause__, SchemaMismatch)
 
 
 async def test_a_name_that_is_no_case_is_an_error() -> None:

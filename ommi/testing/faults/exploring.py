@@ -13,6 +13,7 @@ import anyio
 from typing_extensions import TypeVar
 
 from ommi.database import Ommi
+from ommi.errors import DatabaseError
 from ommi.testing.faults.kinds import CANCELLATIONS, Fault, FaultStep, Planned, faults_at
 from ommi.testing.faults.probe import Probe
 from ommi.testing.faults.report import FaultReport, FaultRun, FaultsFound, case_name, fault_run
@@ -126,6 +127,7 @@ class _Exploration:
             trace = Trace()
             async with self.prepared() as db:
                 earlier = await perform(self.program, db, trace, raises=self.raises, seconds=self.seconds)
+            _require_tables(earlier)
             self.observe = rows(trace.schemas)
         trace = Trace()
         async with self.prepared() as db:
@@ -136,6 +138,7 @@ class _Exploration:
                     f"the first run ended in {earlier.ending}, and the second in {ended.ending}: `prepare` is to make "
                     "the same state whatever was there before"
                 )
+            _require_tables(ended)
             self.steps = tuple(trace.steps)
             self.writes = any(step.is_write for step in trace.steps)
             kinds = [step.kind for step in trace.steps]
@@ -242,6 +245,11 @@ class _Exploration:
         if trace.commits and self.invariant is None and state != self.after:
             return [f"it was committed, and {_difference(state, self.after)}"]
         return []
+
+
+def _require_tables(ended: Ended) -> None:
+    if isinstance(ended.result, DatabaseError) and ended.ending == "failure":
+        raise ValueError("undisturbed, the program fails: let `prepare` make what it needs") from ended.result
 
 
 def _plans(first: tuple[Planned, ...], steps: Iterable[FaultStep], *, native: bool) -> list[tuple[Planned, ...]]:

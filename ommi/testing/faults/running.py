@@ -129,7 +129,10 @@ class _Performance:
         self.group.start_soon(_called, self.cancel, fault)
 
     async def watch(self, seconds: float) -> None:
-        """Wait for the end; after some seconds stop the run, however it holds on, and say where it was."""
+        """Wait for the end; after some seconds stop the run, and say where it was.
+
+        What waits under a shield is ended if that is a step of the driver, or on asyncio; trio knows no way.
+        """
         with anyio.move_on_after(seconds):
             await self.over.wait()
         for stop in (self.scope.cancel, self.trace.give_up, self.cancel_task):
