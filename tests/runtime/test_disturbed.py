@@ -10,16 +10,23 @@ import pytest
 from anyio import CancelScope
 from anyio.lowlevel import checkpoint
 
-from ommi import Effect, Ommi, Success, bracket, gather, race
+from ommi import Effect, Ommi, Success, add, bracket, find, gather, race
 from ommi.drivers.memory import MemoryDriver
 from ommi.errors import StatementTimeout
 from ommi.testing import DriverStep, Interposed, fails, succeeds
-from ommi.testing.conformance.transactions import names, tagged
 from ommi.testing.models import Tag, suite_models
 
 pytestmark = pytest.mark.anyio
 
 FOREVER: Effect[Any, Any] = Effect.from_awaitable(anyio.sleep_forever)
+
+
+def tagged(name: str) -> Effect[Any, Any]:
+    return Effect.from_value(None).bind(lambda _: add(Tag(name)))
+
+
+async def names(db: Ommi) -> list[str]:
+    return [tag.name for tag in await succeeds(db, find(Tag).order_by(Tag.name).all())]
 
 
 class Bell:
