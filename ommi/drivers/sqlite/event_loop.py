@@ -18,6 +18,9 @@ __all__ = ["ANOTHER_LOOP", "AsyncioLoop", "EventLoop", "running_loop"]
 ANOTHER_LOOP: Final = "the database was opened in another event loop; open it in the one that uses it"
 
 
+_WOKEN_AT_ONCE: Final = 16
+
+
 class EventLoop(ABC):
     """The event loop that a database was opened in.
 
@@ -71,8 +74,10 @@ class EventLoop(ABC):
     def _wake(self) -> None:
         self._woken = False  # before looking: what comes later wakes again
         try:
-            # those that end meanwhile wait for the next turn of the loop, or one busy task would keep it to itself
-            for _ in range(len(self._ended)):
+            # a task with one statement after the other would keep the loop to itself; a turn for each costs 9 of 31 us
+            for _ in range(max(_WOKEN_AT_ONCE, len(self._ended))):
+                if not self._ended:
+                    break
                 self._ended.popleft().wake()
         finally:
             if self._ended and not self._woken:  # a task let KeyboardInterrupt or SystemExit through

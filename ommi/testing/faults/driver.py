@@ -264,6 +264,8 @@ async def _take(
     with trace.during(step):
         match fault:
             case None:
+                if trace.is_cancelled:
+                    await checkpoint()  # a driver may take a few steps in one turn of the loop, and not hear of it yet
                 return await act()
             case Fault.REJECTED | Fault.VIOLATED | Fault.CONFLICT | Fault.LOST_BEFORE | Fault.LOST_DURING:
                 await checkpoint()
@@ -285,6 +287,7 @@ async def _take(
                 return await act()
             case Fault.CANCELLED_AFTER | Fault.TASK_CANCELLED_AFTER:
                 answer = await act()
+                trace.is_cancelled = True
                 trace.cancel(fault)
                 return answer
             case _:

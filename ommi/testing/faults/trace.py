@@ -32,6 +32,7 @@ class Trace:
         self.problems: list[str] = []
         self.open = self.commits = self.acknowledged = self.writes = 0
         self.unknown = False
+        self.is_cancelled = False
         self.clock = IdleClock(self._activity)
         self.cancel: Callable[[Fault], None] = _nothing
         self.cancel_soon: Callable[[Fault], None] = _nothing
