@@ -19,7 +19,7 @@ from ommi.query.statements import (
 )
 from ommi.testing.interposed import DriverStep
 
-__all__ = ["CANCELLATIONS", "Fault", "FaultStep", "Planned", "faults_at", "statement_label"]
+__all__ = ["CANCELLATIONS", "NATIVE", "Fault", "FaultStep", "Planned", "faults_at", "statement_label"]
 
 
 class Fault(Enum):
@@ -50,8 +50,8 @@ class Fault(Enum):
 
 
 _BY_SCOPE: Final = (Fault.CANCELLED_BEFORE, Fault.CANCELLED_DURING, Fault.CANCELLED_AFTER)
-_BY_TASK: Final = (Fault.TASK_CANCELLED_BEFORE, Fault.TASK_CANCELLED_DURING, Fault.TASK_CANCELLED_AFTER)
-CANCELLATIONS: Final = frozenset((*_BY_SCOPE, *_BY_TASK))
+NATIVE: Final = (Fault.TASK_CANCELLED_BEFORE, Fault.TASK_CANCELLED_DURING, Fault.TASK_CANCELLED_AFTER)
+CANCELLATIONS: Final = frozenset((*_BY_SCOPE, *NATIVE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class Planned:
 
 def faults_at(step: FaultStep, *, native: bool) -> tuple[Fault, ...]:
     """All that can go wrong at a step; `native`: the event loop has a cancellation of its own."""
-    return (*_errors_at(step), *([Fault.OVERDUE] if step.timed else []), *_BY_SCOPE, *(_BY_TASK if native else ()))
+    return (*_errors_at(step), *([Fault.OVERDUE] if step.timed else []), *_BY_SCOPE, *(NATIVE if native else ()))
 
 
 def _errors_at(step: FaultStep) -> tuple[Fault, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeAlias, final
+from typing import Any, Literal, TypeAlias, final
 
 import anyio
 from anyio import CancelScope, get_cancelled_exc_class
@@ -17,7 +17,7 @@ from ommi.database import Ommi
 from ommi.effects.effect import Effect
 from ommi.errors import OmmiError
 from ommi.testing.faults.driver import FaultyDriver
-from ommi.testing.faults.kinds import Fault
+from ommi.testing.faults.kinds import NATIVE, Fault
 from ommi.testing.faults.trace import Trace
 
 __all__ = ["Ended", "Ending", "Program", "is_native", "perform"]
@@ -26,8 +26,6 @@ Program: TypeAlias = Effect[Any, Any] | Callable[[Ommi], Awaitable[object]]
 """An effect, or an asynchronous function that is given the database."""
 
 Ending: TypeAlias = Literal["success", "failure", "cancelled", "defect", "hung"]
-
-_BY_TASK: Final = (Fault.TASK_CANCELLED_BEFORE, Fault.TASK_CANCELLED_DURING, Fault.TASK_CANCELLED_AFTER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +118,7 @@ class _Performance:
         return isinstance(error, (OmmiError, *self.raises))
 
     def cancel(self, fault: Fault) -> None:
-        if fault in _BY_TASK and self.task is not None:
+        if fault in NATIVE and self.task is not None:
             self.task.cancel()
         else:
             self.scope.cancel()
