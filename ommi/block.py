@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextvars import Token
 from types import TracebackType
 from typing import Any, Self, final
 
 import anyio
+from anyio import CancelScope, get_cancelled_exc_class
 from returns.result import Failure, Success
 from typing_extensions import TypeVar
 
 from ommi.effects.effect import Await, Bind, Effect, Fail, Succeed, Transact
 from ommi.effects.schedule import Schedule
 from ommi.errors import OmmiError, StatementTimeout
+from ommi.runtime.background import start
 from ommi.runtime.calls import Ending, Mark, Marking
 from ommi.runtime.interpreter import OpenTransaction, Outcome
 from ommi.runtime.pump import Pump
@@ -85,7 +86,7 @@ class Transaction(Session):
 
     async def savepoint(self, name: str, /) -> None:
         """Remember this point under a name; a name used before in the block is moved here."""
-        async with self._turn().taken() as transaction:
+        async with self._own_turn().taken() as transaction:
             real = transaction.name_savepoint()
             await self._mark(transaction, Mark.SET, real)
             self._marks.pop(name, None)  # it comes after the others now
@@ -93,7 +94,7 @@ class Transaction(Session):
 
     async def rollback_to_savepoint(self, name: str, /) -> None:
         """Undo what was done in the block since that point, a failed write included; the point stays."""
-        async with self._turn().taken() as transaction:
+        async with self._own_turn().taken() as transaction:
             if name not in self._marks:
                 known = ", ".join(map(repr, self._marks)) or "none"
                 raise ValueError(f"this block has no savepoint {name!r}; it has {known}")
@@ -125,6 +126,16 @@ class Transaction(Session):
         joins = current is not None and not turn.ended and current.transaction is turn.transaction
         return current if current is not None and joins else turn
 
+    def _own_turn(self) -> Turn:
+        """The turn of the block itself: what is nested in it has savepoints inside of, or around, the block's own."""
+        own = self._opened().turn
+        if self._turn() is not own:
+            raise RuntimeError(
+                "a savepoint of this block cannot be set or rolled back to while a nested one is open, "
+                "or from inside one of its runs: use those of the nested block, or leave it first"
+            )
+        return own
+
     def _opened(self) -> _Block:
         if self._block is None:
             raise RuntimeError("this transaction block is not open: use it inside `async with db.transaction() as tx:`")
@@ -141,56 +152,71 @@ def recovered(transaction: OpenTransaction) -> BaseException | None:
 
 
 class _Block:
-    """The task that holds the transaction, and how it and the caller tell each other."""
+    """The task that holds the transaction, and how it and the caller tell each other.
+
+    That task belongs to no scope of the caller: a block may be left in another task than entered it, as fixtures of
+    tests are, and the scopes of a task cannot be.
+    """
 
     __slots__ = (
-        "_group",
+        "_caller",
+        "_fatal",
+        "_holder",
         "_leaving",
         "_options",
         "_outcome",
+        "_over",
         "_problem",
         "_pump",
         "_ready",
-        "_scope",
-        "_token",
+        "_task",
         "turn",
     )
 
     turn: Turn
-    _token: Token[Turn | None]
 
     def __init__(self, pump: Pump, options: TransactionOptions) -> None:
         self._pump = pump
         self._options = options
-        self._group = anyio.create_task_group()
-        self._scope = anyio.CancelScope()
+        self._holder = CancelScope()
+        # a block whose time is over is stopped; without a time there is no need for a scope, which binds it to a task
+        self._caller = None if options.timeout is None else CancelScope()
         self._ready = anyio.Event()
         self._leaving = anyio.Event()
+        self._over = anyio.Event()
         self._problem: BaseException | None = None
+        self._fatal: BaseException | None = None
         self._outcome: Outcome | None = None
+        self._task: object = None
 
     async def begin(self) -> Any:
         """Begin; the error if that is not possible."""
-        await self._group.__aenter__()
-        self._group.start_soon(self._hold)
+        self._task = start(self._hold)
         try:
             await self._ready.wait()
         except BaseException:
-            self._group.cancel_scope.cancel()
-            await self._group.__aexit__(None, None, None)
+            self._holder.cancel()
+            await self._ended()
             raise
-        if self._outcome is not None:
-            await self._group.__aexit__(None, None, None)
-            return self._outcome[1]
-        self._scope.__enter__()
-        self._token = enter(self.turn)
+        if self._over.is_set():
+            return self._fatal if self._outcome is None else self._outcome[1]
+        if self._caller is not None:
+            self._caller.__enter__()
+        enter(self.turn)
         return None
 
     async def _hold(self) -> None:
         body: Effect[None, Any] = Bind(Await(self._wait), self._decide)
         try:
-            self._outcome = await self._pump.run(Transact(body, self._options))
+            with self._holder:
+                self._outcome = await self._pump.run(Transact(body, self._options))
+        except get_cancelled_exc_class():
+            self._fatal = RuntimeError(_CANCELLED)
+            raise
+        except BaseException as fatal:  # noqa: BLE001 - it is raised where the block is left
+            self._fatal = fatal
         finally:
+            self._over.set()
             self._ready.set()
 
     async def _wait(self) -> None:
@@ -202,7 +228,8 @@ class _Block:
         try:
             await self._leaving.wait()
         except BaseException:
-            self._scope.cancel()  # its time is over: so is that of the code in the block
+            if self._caller is not None:
+                self._caller.cancel()  # its time is over: so is that of the code in the block
             raise
 
     def _decide(self, _: None) -> Effect[None, BaseException]:
@@ -212,23 +239,55 @@ class _Block:
 
     async def end(self, error: BaseException | None) -> bool:
         """Commit, or undo because of the error that leaves the block; whether that error ends here."""
-        leave(self._token)
+        leave(self.turn)
         self._problem = error
         self._leaving.set()
-        trace = None if error is None else error.__traceback__
-        ended_here = self._scope.__exit__(None if error is None else type(error), error, trace)
-        await self._group.__aexit__(None, None, None)
-        if self._outcome is None:
-            if error is None:
-                raise RuntimeError("the task that held the transaction was cancelled, so it was rolled back")
-            return False
-        ending, payload = self._outcome
+        elsewhere = self._caller is not None and self.turn.entered_by != anyio.get_current_task().id
+        ended_here = self._caller is not None and not elsewhere and _exited(self._caller, error)
+        stopped = await self._ended()
+        if stopped is not None and not isinstance(error, get_cancelled_exc_class()):
+            raise stopped
+        ending, payload = (Ending.CANCELLED, self._fatal) if self._outcome is None else self._outcome
+        if error is None or ended_here:
+            self._raise(ending, payload)
+        elif payload is not error and isinstance(error, Exception) and payload is not None:
+            error.add_note(f"the transaction block that it left ended with: {payload!r}")
+        if elsewhere:
+            did = "committed" if ending is Ending.VALUE else "rolled back"
+            raise RuntimeError(
+                "a transaction block with a timeout was left by another task than entered it; "
+                f"it was {did}, but the first task cannot go on: leave it where it was entered, or say no timeout"
+            ) from error
+        return ended_here
+
+    async def _ended(self) -> BaseException | None:
+        """Wait for the end of the transaction, and do not leave it alone before; what stopped this meanwhile."""
+        stopped: BaseException | None = None
+        while not self._over.is_set():
+            try:
+                with CancelScope(shield=stopped is not None):
+                    await self._over.wait()
+            except BaseException as reason:  # noqa: BLE001 - it is raised when all has ended
+                stopped = stopped or reason
+                self._holder.cancel()
+        return stopped
+
+    def _raise(self, ending: Ending, payload: Any) -> None:
         if ending is Ending.VALUE:
-            return bool(ended_here)
-        if payload is error:
-            return False
+            return
+        if ending is Ending.CANCELLED and payload is None:
+            raise RuntimeError(_CANCELLED)
         if isinstance(payload, StatementTimeout) and self._options.timeout is not None:
             raise StatementTimeout(
                 f"the transaction block had not ended after {self._options.timeout} seconds"
             ) from payload
         raise payload
+
+
+_CANCELLED = "the task that held the transaction was cancelled, so it was rolled back"
+
+
+def _exited(scope: CancelScope, error: BaseException | None) -> bool:
+    """Leave a scope with an error; whether that ends there."""
+    trace = None if error is None else error.__traceback__
+    return bool(scope.__exit__(None if error is None else type(error), error, trace))

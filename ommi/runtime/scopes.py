@@ -63,7 +63,9 @@ def _outermost(fiber: Fiber, body: Effect[Any, Any], options: TransactionOptions
             ending, payload = ended
     else:
         ended = yield Rollback(handle)
-        if ending is VALUE or ending is DOOM:
+        if doomed is not None and (ending is VALUE or ending is DOOM or ending is ERROR):
+            if ending is ERROR and payload is not doomed:
+                doomed.add_note(f"what ran in its transaction then failed with: {payload!r}")
             ending, payload = ERROR, doomed
         _note_rollback(payload, ended)
     fiber.transaction = None

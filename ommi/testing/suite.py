@@ -8,6 +8,7 @@ from ommi.testing.conformance.cancellation import Cancellation
 from ommi.testing.conformance.comparisons import Comparisons
 from ommi.testing.conformance.constraints import Constraints
 from ommi.testing.conformance.faults import Faults
+from ommi.testing.conformance.joining import Joining
 from ommi.testing.conformance.ordering import Ordering
 from ommi.testing.conformance.references import References
 from ommi.testing.conformance.resources import Resources
@@ -33,6 +34,7 @@ class DriverSuite(
     Tables,
     Transactions,
     Blocks,
+    Joining,
     Together,
     Resources,
     Cancellation,
