@@ -493,7 +493,9 @@ def fill(fills: Sequence[Fill]) -> BaseException | None:
 
 def dooms(error: object) -> bool:
     """Whether a transaction in which a statement failed so can only be rolled back (semantics §5)."""
-    return isinstance(error, (TransactionConflict, ConnectionLost)) and not isinstance(error, LockTimeout)
+    return isinstance(error, (TransactionConflict, ConnectionLost, StatementTimeout)) and not isinstance(
+        error, LockTimeout
+    )
 
 
 def _interrupted(call: Execute) -> BaseException:

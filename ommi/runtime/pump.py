@@ -36,7 +36,7 @@ from ommi.runtime.calls import (
     Rollback,
 )
 from ommi.runtime.clock import Clock
-from ommi.runtime.interpreter import Outcome, Program, interpret
+from ommi.runtime.interpreter import Outcome, Program, dooms, interpret
 from ommi.runtime.perform import answer, request
 from ommi.runtime.turns import Turn, current_turn, joining
 
@@ -127,7 +127,7 @@ class Pump:
                 error.operation = error.operation or operation_text(call.perform)
                 if call.transaction is not None and not call.transaction.handle.usable:
                     return DOOM, error
-            if isinstance(call, Marking) and not call.handle.usable:
+            if isinstance(call, Marking) and (dooms(error) or not call.handle.usable):
                 return DOOM, error
             return ERROR, error
         except Exception as defect:

@@ -8,10 +8,13 @@ from ommi.testing.conformance.cancellation import Cancellation
 from ommi.testing.conformance.comparisons import Comparisons
 from ommi.testing.conformance.constraints import Constraints
 from ommi.testing.conformance.faults import Faults
+from ommi.testing.conformance.dooming import Dooming
+from ommi.testing.conformance.endings import Endings
 from ommi.testing.conformance.joining import Joining
 from ommi.testing.conformance.ordering import Ordering
 from ommi.testing.conformance.references import References
 from ommi.testing.conformance.resources import Resources
+from ommi.testing.conformance.retrying import Retrying
 from ommi.testing.conformance.tables import Tables
 from ommi.testing.conformance.texts import Texts
 from ommi.testing.conformance.together import Together
@@ -34,6 +37,9 @@ class DriverSuite(
     Tables,
     Transactions,
     Blocks,
+    Endings,
+    Dooming,
+    Retrying,
     Joining,
     Together,
     Resources,

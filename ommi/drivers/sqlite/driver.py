@@ -20,7 +20,7 @@ from ommi.drivers.sqlite.pool import CLOSED, Closed, Pool
 from ommi.drivers.sqlite.statements import run
 from ommi.drivers.sqlite.transaction import SQLiteTransaction, begin_reading, begin_writing
 from ommi.drivers.sqlite.worker import ThreadWorker
-from ommi.errors import ConnectionLost
+from ommi.errors import CommitUnknown, ConnectionLost, QueryRejected
 from ommi.query.statements import is_write
 from ommi.transactions import IsolationLevel, TransactionOptions
 from ommi.values import Storage
@@ -209,4 +209,9 @@ def _answer(connection: sqlite3.Connection) -> None:
 
 
 def _autocommit(connection: sqlite3.Connection, compiler: Compiler, request: Request) -> Any:
-    return run(connection, compiler, request, in_transaction=False)
+    try:
+        return run(connection, compiler, request, in_transaction=False)
+    except QueryRejected as error:
+        if is_write(request.statement) and (error.code or "").startswith("SQLITE_IOERR"):
+            raise CommitUnknown(f"the write failed, and may have happened: {error.message}", code=error.code) from error
+        raise

@@ -117,7 +117,14 @@ class SQLiteTransaction:
         try:
             return function(connection, *arguments)
         finally:
-            self._lost = not connection.in_transaction
+            self._lost = not _is_open(connection)
+
+
+def _is_open(connection: sqlite3.Connection) -> bool:
+    try:
+        return connection.in_transaction
+    except sqlite3.ProgrammingError:  # somebody has closed the connection
+        return False
 
 
 def _execute(connection: sqlite3.Connection, compiler: Compiler, request: Request) -> Any:

@@ -189,11 +189,16 @@ class Worker(ABC):
 
     def _clean(self) -> None:
         connection = self._connection
-        if connection is None or not connection.in_transaction:
+        if connection is None:
             return
-        with suppress(sqlite3.Error):
-            connection.execute("ROLLBACK")
-        if connection.in_transaction:
+        try:
+            if connection.in_transaction:
+                with suppress(sqlite3.Error):
+                    connection.execute("ROLLBACK")
+            is_clean = not connection.in_transaction
+        except sqlite3.ProgrammingError:  # somebody has closed it
+            is_clean = False
+        if not is_clean:
             self.disconnect()
 
 

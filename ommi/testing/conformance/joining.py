@@ -183,7 +183,8 @@ class Joining(DatabaseTests):
                     program = Effect.from_awaitable(body).transactional(timeout=0.05)
                     await fails(db, program, StatementTimeout)
                     told.append("timed out")
-            assert (scope.cancelled_caught or "timed out" in told) and log == ["cleaned up"]
+            assert scope.cancelled_caught or "timed out" in told
+            assert log == ["cleaned up"]
             await anyio.wait_all_tasks_blocked()
         assert any("was cancelled" in text for text in told)
         assert await names(db) == []
