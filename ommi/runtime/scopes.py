@@ -79,6 +79,8 @@ def _outermost(fiber: Fiber, body: Effect[Any, Any], options: TransactionOptions
         done = yield from _finally(fiber, effect)
         if done[0] is DEFECT and ending is VALUE:
             ending, payload = done
+        elif done[0] is DEFECT:
+            payload.add_note(f"another defect after the commit: {done[1]!r}")
     return ending, payload
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from ommi.testing.conformance.arithmetic import Arithmetic
+from ommi.testing.conformance.atomic import Atomic
 from ommi.testing.conformance.blocks import Blocks
 from ommi.testing.conformance.cancellation import Cancellation
+from ommi.testing.conformance.committed import Committed
 from ommi.testing.conformance.comparisons import Comparisons
 from ommi.testing.conformance.constraints import Constraints
 from ommi.testing.conformance.faults import Faults
 from ommi.testing.conformance.dooming import Dooming
 from ommi.testing.conformance.endings import Endings
 from ommi.testing.conformance.joining import Joining
+from ommi.testing.conformance.options import Options
 from ommi.testing.conformance.ordering import Ordering
 from ommi.testing.conformance.references import References
 from ommi.testing.conformance.resources import Resources
@@ -36,6 +39,9 @@ class DriverSuite(
     References,
     Tables,
     Transactions,
+    Options,
+    Atomic,
+    Committed,
     Blocks,
     Endings,
     Dooming,

@@ -72,7 +72,7 @@ class References(DatabaseTests):
     @pytest.mark.parametrize(
         "effect, model, fields, constraint", [pytest.param(*rest, id=name) for name, *rest in CASES]
     )
-    async def test_violation(
+    async def test_violation_of_a_reference(
         self, library: Ommi, effect: Effect[Any, Any], model: type[Any], fields: tuple[str, ...], constraint: str
     ) -> None:
         models = (Author, Book, Chapter, Note, Seat, Ticket, Shelf, Loan, Node)
@@ -83,7 +83,7 @@ class References(DatabaseTests):
     @pytest.mark.parametrize(
         "effect, model, fields, constraint", [pytest.param(*rest, id=name) for name, *rest in CASES]
     )
-    async def test_violation_inside_a_transaction(
+    async def test_violation_of_a_reference_inside_a_transaction(
         self, library: Ommi, effect: Effect[Any, Any], model: type[Any], fields: tuple[str, ...], constraint: str
     ) -> None:
         program = add(Author(5)).bind(lambda _: effect).transactional()

@@ -13,25 +13,19 @@ from ommi.effects.catching import catch
 from ommi.effects.effect import Effect
 from ommi.effects.finding import find
 from ommi.effects.many import gather, race, traverse
-from ommi.effects.operations import add, add_all, save
+from ommi.effects.operations import add, add_all
 from ommi.effects.program import Prog, effect
-from ommi.effects.schedule import Schedule
 from ommi.errors import (
     CheckViolation,
     DatabaseError,
     OmmiError,
-    QueryRejected,
-    SerializationConflict,
-    StatementTimeout,
     UniqueViolation,
-    UnsupportedOperation,
 )
 from ommi.query.expressions import col
 from ommi.testing.conformance.database import DatabaseTests, noting
-from ommi.testing.interposed import DriverStep, Interposed
-from ommi.testing.models import Account, Page, Player, Point, Tag
+from ommi.testing.interposed import DriverStep
+from ommi.testing.models import Account, Player, Tag
 from ommi.testing.outcomes import fails, succeeds
-from ommi.transactions import IsolationLevel
 
 __all__ = ["Mishap", "Transactions", "failing", "fails_at", "names", "tagged"]
 
@@ -194,158 +188,6 @@ class Transactions(DatabaseTests):
 
         await succeeds(db, traverse(range(100), part).transactional())
         assert await names(db) == [f"{number:03}" for number in range(0, 100, 2)]
-
-    # -- options
-    async def test_isolation_that_the_driver_has_or_refuses(self, db: Ommi) -> None:
-        for level in IsolationLevel:
-            program = tagged(level.name).transactional(isolation=level)
-            if level <= db.driver.capabilities.isolation:
-                await succeeds(db, program)
-            else:
-                await fails(db, program, UnsupportedOperation)
-
-    async def test_a_nested_one_cannot_ask_for_more(self, db: Ommi) -> None:
-        nested = find(Tag).count().transactional(isolation=IsolationLevel.SERIALIZABLE)
-        await fails(db, tagged("a").bind(lambda _: nested).transactional(), UnsupportedOperation)
-        await fails(db, find(Tag).count().transactional(read_only=True).transactional(), UnsupportedOperation)
-        assert await names(db) == []
-
-    async def test_a_read_only_one_reads(self, db: Ommi) -> None:
-        await succeeds(db, tagged("a"))
-        assert await succeeds(db, find(Tag).count().transactional(read_only=True)) == 1
-
-    async def test_a_read_only_one_does_not_write(self, db: Ommi) -> None:
-        await fails(db, tagged("a").transactional(read_only=True), QueryRejected)
-        await fails(db, find(Tag).everything().delete().transactional(read_only=True), QueryRejected)
-        assert await names(db) == []
-
-    async def test_for_update_needs_a_transaction(self, db: Ommi) -> None:
-        await succeeds(db, add(Account(1, "Ada")))
-        await fails(db, find(Account).for_update().all(), UnsupportedOperation)
-        outcome = await db.run(find(Account).for_update().all().transactional())
-        assert outcome.value_or(None) == [Account(1, "Ada")] or isinstance(outcome.failure(), UnsupportedOperation)
-
-    async def test_a_timeout_rolls_back(self, db: Ommi) -> None:
-        forever: Effect[None, Any] = Effect.from_awaitable(anyio.sleep_forever)
-        await fails(db, tagged("a").bind(lambda _: forever).transactional(timeout=0.02), StatementTimeout)
-        assert await names(db) == []
-
-    # -- doomed ones
-    async def test_a_conflict_dooms_the_transaction(self, db: Ommi) -> None:
-        conflicting = Ommi(Interposed(db.driver, before=fails_at("execute", 2, SerializationConflict("conflict"))))
-        seen: list[Any] = []
-
-        def recover(error: Any) -> Effect[Any, Any]:
-            return noting(seen, error)
-
-        program = tagged("a").bind(lambda _: tagged("b").lash(recover)).bind(lambda _: tagged("c")).lash(recover)
-        async with conflicting:
-            error = await fails(conflicting, program.transactional(), SerializationConflict)
-        assert error.message == "conflict"
-        assert seen == []
-        assert await names(db) == []
-
-    async def test_a_statement_that_was_stopped_dooms_the_transaction(self, db: Ommi) -> None:
-        async def hang_at_b(step: DriverStep) -> None:
-            hanging.append(step)
-            if step == "execute" and hanging.count(step) == 2:
-                await anyio.sleep_forever()
-
-        hanging: list[DriverStep] = []
-        seen: list[Any] = []
-        slow = Ommi(Interposed(db.driver, before=hang_at_b))
-        part = tagged("b").timeout(0.02).lash(lambda error: noting(seen, error))
-        async with slow:
-            await fails(slow, tagged("a").bind(lambda _: part).transactional(), StatementTimeout)
-        assert seen == []
-        assert await names(db) == []
-
-    async def test_a_refused_commit_is_a_failure(self, db: Ommi) -> None:
-        refusing = Ommi(Interposed(db.driver, before=fails_at("commit", 1, SerializationConflict("late"))))
-        page = Page("a")
-        async with refusing:
-            await fails(refusing, add(page).transactional(), SerializationConflict)
-        assert page == Page("a")
-        assert await succeeds(db, find(Page).count()) == 0
-
-    # -- after the commit
-    async def test_after_commit_runs_in_order_after_the_outermost(self, db: Ommi) -> None:
-        log: list[Any] = []
-        inner = tagged("a").after_commit(noting(log, 1)).transactional()
-        program = inner.bind(lambda _: tagged("b").after_commit(noting(log, 2))).tap(lambda _: noting(log, "body"))
-        await succeeds(db, program.transactional().after_commit(noting(log, 3)))
-        assert log == ["body", 1, 2, 3]
-
-    async def test_after_commit_can_use_the_database(self, db: Ommi) -> None:
-        log: list[Any] = []
-        later = find(Tag).count().bind(lambda found: noting(log, found)).lash(lambda _: noting(log, "failed"))
-        await succeeds(db, tagged("a").after_commit(later).transactional())
-        assert log == [1]
-
-    async def test_after_commit_is_dropped_with_the_transaction(self, db: Ommi) -> None:
-        log: list[Any] = []
-        await fails(db, tagged("a").after_commit(noting(log, 1)).bind(lambda _: failing()).transactional(), Mishap)
-        assert log == []
-
-    async def test_after_commit_is_dropped_with_its_savepoint(self, db: Ommi) -> None:
-        log: list[Any] = []
-        undone = tagged("a").after_commit(noting(log, 1)).bind(lambda _: failing()).savepoint()
-        program = undone.lash(lambda _: tagged("b").after_commit(noting(log, 2)))
-        await succeeds(db, program.transactional())
-        assert log == [2]
-
-    async def test_after_commit_outside_a_transaction_follows_the_effect(self, db: Ommi) -> None:
-        log: list[Any] = []
-        await succeeds(db, tagged("a").after_commit(noting(log, 1)))
-        await fails(db, failing().after_commit(noting(log, 2)), Mishap)
-        assert log == [1]
-
-    async def test_a_defect_after_the_commit_is_raised_after_the_rest(self, db: Ommi) -> None:
-        log: list[Any] = []
-        defective: Effect[Any, Any] = noting(log, 1).map(lambda _: 1 // 0)
-        program = tagged("a").after_commit(defective).after_commit(noting(log, 2)).transactional()
-        with pytest.raises(ZeroDivisionError):
-            await db.run(program)
-        assert log == [1, 2]
-        assert await names(db) == ["a"]
-
-    # -- instances
-    async def test_instances_are_filled_after_the_commit(self, db: Ommi) -> None:
-        player, seen = Player("Ada"), list[Any]()
-        program = add(player).tap(lambda added: noting(seen, (player.id, added.id is not None)))
-        await succeeds(db, program.transactional())
-        assert seen == [(None, True)]
-        assert player.id is not None
-
-    async def test_instances_stay_untouched_by_a_rollback(self, db: Ommi) -> None:
-        player, page = Player("Ada"), await succeeds(db, add(Page("a")))
-        version = page.version
-        program = add(player).bind(lambda _: save(page)).bind(lambda _: failing())
-        await fails(db, program.transactional(), Mishap)
-        assert player == Player("Ada")
-        assert page.version == version
-
-    async def test_instances_of_a_rolled_back_savepoint_stay_untouched(self, db: Ommi) -> None:
-        lost, kept = Player("Ada"), Player("Bob")
-        undone = add(lost).bind(lambda _: failing()).savepoint().lash(lambda _: add(kept))
-        await succeeds(db, undone.transactional())
-        assert lost.id is None
-        assert kept.id is not None
-
-    async def test_frozen_records_come_out_with_their_keys(self, db: Ommi) -> None:
-        point = Point(0.0, 1.0)
-        program = gather(add(point), add(point)).transactional()
-        one, other = await succeeds(db, program)
-        assert one.id != other.id
-        assert point.id is None
-
-    async def test_a_retry_is_not_poisoned_by_the_key_of_the_first_try(self, db: Ommi) -> None:
-        refusing = Ommi(Interposed(db.driver, before=fails_at("commit", 1, SerializationConflict("late"))))
-        player = Player("Ada")
-        async with refusing:
-            added = await succeeds(refusing, add(player).transactional().retry(Schedule.recurs(1)))
-        assert player.id == added.id
-        assert await succeeds(db, find(Player).all()) == [added]
 
     # -- several at once in one
     async def test_gather_takes_turns_and_fails_as_one(self, db: Ommi) -> None:
