@@ -189,6 +189,41 @@ class Joining(DatabaseTests):
         assert any("was cancelled" in text for text in told)
         assert await names(db) == []
 
+    @pytest.mark.parametrize("how", ["effect", "block"])
+    async def test_a_cancellation_while_it_waits_for_a_child_stops_that(self, db: Ommi, how: str) -> None:
+        under_way = anyio.Event()
+        told: list[str] = []
+
+        async def hold() -> None:
+            under_way.set()
+            await anyio.sleep_forever()
+
+        async def child() -> None:
+            with pytest.raises(RuntimeError) as caught:
+                await db.run(tagged("child").bind(lambda _: Effect.from_awaitable(hold)))
+            told.append(str(caught.value))
+
+        async def cancel_later(scope: CancelScope) -> None:
+            await anyio.wait_all_tasks_blocked()
+            scope.cancel()
+
+        async with anyio.create_task_group() as group:
+
+            async def body() -> None:
+                group.start_soon(child)
+                await under_way.wait()
+                group.start_soon(cancel_later, scope)
+
+            with anyio.fail_after(10), CancelScope() as scope:
+                if how == "effect":
+                    await db.run(Effect.from_awaitable(body).transactional())
+                else:
+                    async with db.transaction():
+                        await body()
+            assert scope.cancelled_caught
+        assert ["was cancelled" in text for text in told] == [True]
+        assert await names(db) == []
+
     # -- doomed, and then another error
     async def test_a_doomed_transaction_whose_body_fails_with_another_error_ends_with_the_first(self, db: Ommi) -> None:
         conflicting = Ommi(Interposed(db.driver, before=fails_at("execute", 1, SerializationConflict("conflict"))))

@@ -21,13 +21,14 @@ from ommi import (
     PoolTimeout,
     QueryRejected,
     Schedule,
+    StatementTimeout,
     add,
     find,
 )
 from ommi.drivers.sqlite import SQLiteDriver
 from ommi.testing import Interposed, fails, succeeds
 
-from .conftest import User, opened, raw
+from .conftest import Number, User, opened, raw
 
 pytestmark = pytest.mark.anyio
 
@@ -208,6 +209,20 @@ async def test_a_file_that_cannot_be_written_to_rolls_back(file: Path) -> None:
         await fails(db, user("a").transactional().retry(AGAIN), PermissionDenied)
         await raw(driver, "PRAGMA query_only = OFF")
         await succeeds(db, user("a").transactional())
+
+
+# -- time
+
+
+@pytest.mark.parametrize("scope", ["alone", "in a transaction"])
+async def test_a_timeout_stops_the_statement_in_the_database(driver: SQLiteDriver, scope: str) -> None:
+    async with opened(driver), _on(driver) as db:
+        endless = find(Number).count().timeout(0.05)
+        program = endless if scope == "alone" else then(user("a"), endless).transactional()
+        with anyio.fail_after(20):
+            await fails(db, program, StatementTimeout)
+            await succeeds(db, then(user("b"), COUNT).transactional())
+        assert await succeeds(db, COUNT) == 1
 
 
 # -- a transaction that waits for itself
