@@ -38,6 +38,10 @@ class Transaction(Session):
     recovered from, dooms the block: what follows answers with that error, and leaving rolls back and raises it, so
     that an ignored `Failure` is never half a commit. To recover, put the write in a nested block, or give it a
     `catch`. Runs on the same database in the block, and in tasks started in it, are part of it and take turns.
+
+    Leaving waits for those under way; cancelled, or out of time, it stops them, which is a `RuntimeError` in their
+    tasks. The exception that leaves the block is raised as it is. A block without a timeout may be left in another task
+    than entered it.
     """
 
     # The block is the body of an effect: a task beside the caller's runs `Transact`, whose source waits until the
