@@ -144,6 +144,32 @@ async def test_cancelled_at_each_turn_of_the_loop_a_transaction_is_whole_and_ove
 
 
 @on_asyncio
+@pytest.mark.parametrize("times", [1, 2, 3])
+async def test_a_block_cancelled_at_each_turn_of_the_loop_is_whole_and_over(db: Ommi, times: int) -> None:
+    async def program(turn: int) -> None:
+        async with db.transaction() as tx:
+            await tx.run(add(Tag(f"{turn}a")))
+            async with tx.transaction() as nested:
+                await nested.run(add(Tag(f"{turn}b")))
+
+    cancelled = 0
+    for turn in range(80):
+        task = asyncio.ensure_future(program(turn))
+        for _ in range(turn):
+            await checkpoint()
+        for _ in range(times):
+            task.cancel()
+            await checkpoint()
+        with anyio.fail_after(10):
+            (outcome,) = await asyncio.gather(task, return_exceptions=True)
+            cancelled += isinstance(outcome, asyncio.CancelledError)
+            assert outcome is None or isinstance(outcome, asyncio.CancelledError)
+            assert [name[-1] for name in await names(db)] in ([], ["a", "b"]), turn
+            await succeeds(db, find(Tag).everything().delete())
+    assert cancelled > 5
+
+
+@on_asyncio
 async def test_a_block_whose_own_task_was_cancelled_says_that_it_was_rolled_back(db: Ommi) -> None:
     with pytest.raises(RuntimeError, match="rolled back"):
         async with db.transaction() as tx:

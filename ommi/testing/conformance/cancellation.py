@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import anyio
 import pytest
 from anyio import CancelScope
+from anyio.lowlevel import checkpoint
 
 from ommi.database import Ommi
 from ommi.effects.effect import Effect
@@ -17,7 +19,7 @@ from ommi.effects.operations import add
 from ommi.effects.schedule import Schedule
 from ommi.errors import DatabaseError, SerializationConflict, StatementTimeout, UniqueViolation
 from ommi.testing.conformance.database import DatabaseTests, noting
-from ommi.testing.conformance.transactions import fails_at, names, tagged
+from ommi.testing.conformance.transactions import Mishap, fails_at, names, tagged
 from ommi.testing.interposed import DriverStep, Interposed
 from ommi.testing.models import Tag
 from ommi.testing.outcomes import fails, succeeds
@@ -105,6 +107,27 @@ class Cancellation(DatabaseTests):
         async with Ommi(Interposed(db.driver, before=ring_at_savepoint), clock=bell) as slow:
             await fails(slow, program, StatementTimeout)
         assert await names(db) == []
+
+    async def test_a_block_cancelled_at_each_turn_of_the_event_loop_is_whole_and_over(self, db: Ommi) -> None:
+        turn, left = 0, False
+        while not left:
+            async with anyio.create_task_group() as group:
+                group.start_soon(_cancel_after, group.cancel_scope, turn)
+                async with db.transaction() as tx:
+                    await tx.run(tagged(f"{turn} outer"))
+                    async with tx.transaction() as nested:
+                        await nested.run(tagged(f"{turn} nested"))
+                    with suppress(Mishap):
+                        async with tx.transaction() as nested:
+                            await nested.run(tagged(f"{turn} undone"))
+                            raise Mishap
+                left = not group.cancel_scope.cancel_called
+                group.cancel_scope.cancel()
+            with anyio.fail_after(10):
+                assert [name.split()[1] for name in await names(db)] in ([], ["nested", "outer"]), turn
+                await succeeds(db, find(Tag).everything().delete())
+            turn += 1 if turn < 60 else turn // 4
+        assert turn > 5
 
     # -- finalizers stop what they started, and nobody else stops them
     async def test_a_timeout_in_a_finalizer_ends_with_its_effect(self, db: Ommi) -> None:
@@ -216,6 +239,12 @@ def _cancelling(scope: CancelScope) -> Callable[[], Awaitable[None]]:
         await anyio.sleep_forever()
 
     return cancel
+
+
+async def _cancel_after(scope: CancelScope, turns: int) -> None:
+    for _ in range(turns):
+        await checkpoint()
+    scope.cancel()
 
 
 async def _ends_by_itself(db: Ommi, program: Callable[[Bell], Effect[Any, Any]]) -> bool:
