@@ -61,7 +61,9 @@ class Transaction(Session):
         if self._block is not None:
             raise RuntimeError("a transaction block is entered once: call db.transaction() again for another one")
         clock = self._pump.clock
-        tries = self._options.max_retries if self._options.retry_on_conflict else 0
+        # a nested one begins with a savepoint: an error of that is the outer transaction's, which cannot be tried again
+        again = self._options.retry_on_conflict and current_turn(self._pump) is None
+        tries = self._options.max_retries if again else 0
         for delay in (*_RETRIES.up_to(tries).delays(clock.random, lambda: 0.0), None):
             block = _Block(self._pump, self._options)
             reason = await block.begin()

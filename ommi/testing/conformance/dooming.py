@@ -33,6 +33,7 @@ from ommi.testing.conformance.transactions import failing, names, tagged
 from ommi.testing.interposed import DriverStep, Interposed
 from ommi.testing.models import Tag
 from ommi.testing.outcomes import fails, succeeds
+from ommi.transactions import TransactionOptions
 
 __all__ = ["Dooming"]
 
@@ -149,6 +150,20 @@ class Dooming(DatabaseTests):
                     assert await tx.run(tagged("b")) == Failure(reason)
         assert steps == ["begin", "execute", "savepoint", "rollback"]
         assert await names(db) == []
+
+    async def test_a_nested_block_in_a_doomed_one_is_not_tried_again(self, db: Ommi) -> None:
+        conflict, clock = SerializationConflict("conflict"), FakeClock()
+        again = TransactionOptions(retry_on_conflict=True)
+
+        async def meet(step: DriverStep) -> None:
+            if step == "savepoint":
+                raise conflict
+
+        async with Ommi(Interposed(db.driver, before=meet), clock=clock) as on:
+            with pytest.raises(SerializationConflict):
+                async with on.transaction(again) as tx, tx.transaction(again):
+                    pytest.fail("it has not begun")
+        assert clock.pauses == []
 
     # -- what was stopped
     @KINDS

@@ -161,6 +161,15 @@ class Resources(DatabaseTests):
         assert log == [1]
         assert await names(db) == ["clean"]
 
+    async def test_a_bracket_that_is_cancelled_releases_exactly_once_and_can_use_the_database(self, db: Ommi) -> None:
+        log: list[Any] = []
+        forever: Effect[None, Any] = Effect.from_awaitable(anyio.sleep_forever)
+        release = tagged("released").bind(lambda _: noting(log, 1)).lash(lambda error: noting(log, error))
+        with anyio.move_on_after(0.02):
+            await db.run(bracket(tagged("acquired"), lambda _: forever, lambda _: release))
+        assert log == [1]
+        assert await names(db) == ["acquired", "released"]
+
     async def test_finalizers_run_from_the_inside_out(self, db: Ommi) -> None:
         log: list[Any] = []
         await fails(db, failing().ensure(noting(log, 1)).transactional().ensure(noting(log, 2)), Mishap)

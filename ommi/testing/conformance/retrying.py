@@ -30,6 +30,7 @@ from ommi.testing.conformance.transactions import Mishap, failing, names, tagged
 from ommi.testing.interposed import DriverStep, Hook, Interposed
 from ommi.testing.models import Player, Tag
 from ommi.testing.outcomes import fails, succeeds
+from ommi.transactions import TransactionOptions
 
 __all__ = ["Retrying"]
 
@@ -99,6 +100,32 @@ class Retrying(DatabaseTests):
         async with Ommi(Interposed(db.driver), clock=clock) as on:
             await fails(on, program.retry(Schedule.fixed(2).within(5)), SerializationConflict)
         assert clock.pauses == [2, 2]
+
+    async def test_a_block_tries_its_beginning_again(self, db: Ommi) -> None:
+        conflicts = iter([SerializationConflict("1"), LockTimeout("2")])
+        clock = FakeClock()
+
+        async def disturb(step: DriverStep) -> None:
+            if step == "begin" and (error := next(conflicts, None)) is not None:
+                raise error
+
+        options = TransactionOptions(retry_on_conflict=True, max_retries=2)
+        async with Ommi(Interposed(db.driver, before=disturb), clock=clock) as on, on.transaction(options) as tx:
+            await tx.run(tagged("a"))
+        assert len(clock.pauses) == 2
+        assert await names(db) == ["a"]
+
+    async def test_a_block_is_tried_no_more_often_than_it_says(self, db: Ommi) -> None:
+        async def refuse(step: DriverStep) -> None:
+            if step == "begin":
+                raise SerializationConflict("always")
+
+        clock = FakeClock()
+        async with Ommi(Interposed(db.driver, before=refuse), clock=clock) as on:
+            for options in (TransactionOptions(retry_on_conflict=True, max_retries=2), TransactionOptions()):
+                with pytest.raises(SerializationConflict):
+                    await on.transaction(options).__aenter__()
+        assert len(clock.pauses) == 2
 
     # -- inside one
     async def test_retry_inside_a_transaction_runs_a_part_again_in_it(self, db: Ommi) -> None:
