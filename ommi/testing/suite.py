@@ -13,6 +13,7 @@ from ommi.testing.conformance.faults import Faults
 from ommi.testing.conformance.dooming import Dooming
 from ommi.testing.conformance.endings import Endings
 from ommi.testing.conformance.joining import Joining
+from ommi.testing.conformance.leaving import Leaving
 from ommi.testing.conformance.options import Options
 from ommi.testing.conformance.ordering import Ordering
 from ommi.testing.conformance.references import References
@@ -47,6 +48,7 @@ class DriverSuite(
     Dooming,
     Retrying,
     Joining,
+    Leaving,
     Together,
     Resources,
     Cancellation,
