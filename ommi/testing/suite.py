@@ -9,9 +9,9 @@ from ommi.testing.conformance.cancellation import Cancellation
 from ommi.testing.conformance.committed import Committed
 from ommi.testing.conformance.comparisons import Comparisons
 from ommi.testing.conformance.constraints import Constraints
-from ommi.testing.conformance.faults import Faults
 from ommi.testing.conformance.dooming import Dooming
 from ommi.testing.conformance.endings import Endings
+from ommi.testing.conformance.faults import Faults
 from ommi.testing.conformance.joining import Joining
 from ommi.testing.conformance.leaving import Leaving
 from ommi.testing.conformance.options import Options
