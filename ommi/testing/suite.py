@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ommi.testing.conformance.anomalies import Anomalies
 from ommi.testing.conformance.arithmetic import Arithmetic
 from ommi.testing.conformance.blocks import Blocks
 from ommi.testing.conformance.cancellation import Cancellation
@@ -37,5 +38,6 @@ class DriverSuite(
     Resources,
     Cancellation,
     Faults,
+    Anomalies,
 ):
     """Subclass it with a name that begins with `Test`, and say what database to use."""
