@@ -3,32 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
+import anyio
 from hypothesis import strategies as st
 
 from ommi.effects.catching import catch
 from ommi.effects.effect import Effect
 from ommi.effects.finding import Query, find
-from ommi.effects.many import gather, validate
+from ommi.effects.many import bracket, gather, race, validate
 from ommi.effects.operations import add, add_all, delete, reload, save, upsert
 from ommi.effects.program import Prog, effect
 from ommi.effects.schedule import Schedule
 from ommi.errors import (
     CheckViolation,
     ConstraintViolation,
+    DatabaseError,
     ForeignKeyViolation,
     NotFound,
     OmmiError,
     StaleRecord,
+    TransactionConflict,
+    Unavailable,
     UniqueViolation,
 )
 from ommi.models import schema_of
 from ommi.query.expressions import Column, Predicate, all_of, col
+from ommi.testing.fuses import Fuse, over_time
 from ommi.testing.models import Account, Author, Book, Chapter, Node, Note, Page, Player, Seat, Ticket
 from ommi.testing.strategies import conditions, records
 
-__all__ = ["MODELS", "UNKEYED", "in_turn", "library", "programs", "reads", "writes"]
+__all__ = ["MODELS", "UNKEYED", "in_turn", "library", "long_programs", "programs", "reads", "writes"]
 
 MODELS: Final = (Note, Chapter, Book, Author, Ticket, Seat, Node, Account, Player, Page)
 """The models of the programs, referring ones first."""
@@ -208,37 +213,86 @@ def _caught(part: Effect[Any, Any], kind: type[Any], then: Effect[Any, Any]) -> 
     return part >> catch(kind)(lambda _: then)
 
 
-def programs() -> st.SearchStrategy[Effect[Any, Any]]:
+def programs(*, concurrent: bool = True) -> st.SearchStrategy[Effect[Any, Any]]:
     """Programs: reads and writes in sequences, transactions, savepoints and recoveries, nested at random.
 
     Where several effects run at once outside a transaction, they only read: what writes give there depends on chance.
+    Without `concurrent` no two statements are ever under way at once, so that their order is always the same. The
+    timeouts of programs are fuses: run them on a `FuseClock`.
     """
     step = st.one_of(writes(), writes(), reads())
     failing = st.sampled_from(["no", "stop"]).map(Effect.from_failure)
-    return st.recursive(st.one_of(step, step, step, failing), _extended, max_leaves=12)
+    at_once = [st.lists(reads(), max_size=3).map(lambda found: gather(*found))] if concurrent else []
+
+    def extended(part: st.SearchStrategy[Effect[Any, Any]]) -> st.SearchStrategy[Effect[Any, Any]]:
+        return st.one_of(*_railway(part), *_scopes(part), *_several(part), *at_once)
+
+    return st.recursive(st.one_of(step, step, step, failing), extended, max_leaves=12)
 
 
-def _extended(part: st.SearchStrategy[Effect[Any, Any]]) -> st.SearchStrategy[Effect[Any, Any]]:
-    parts = st.lists(part, min_size=1, max_size=4)
-    sequence = parts.map(lambda steps: in_turn(*steps))
+def long_programs() -> st.SearchStrategy[Effect[Any, Any]]:
+    """Several programs in a row, of which some may fail and the rest go on; no two statements at once."""
+    part = programs(concurrent=False)
+    either = part.map(lambda found: found.either())
+    nested = st.lists(st.one_of(either, either, part), min_size=2, max_size=5).map(lambda steps: in_turn(*steps))
     return st.one_of(
+        nested,
+        nested.map(lambda found: found.transactional()),
+        nested.map(lambda found: found.savepoint().either().transactional()),
+        nested.map(lambda found: found.transactional().retry(Schedule.recurs(2))),
+        st.lists(nested.map(lambda found: found.transactional().either()), max_size=3).map(lambda them: in_turn(*them)),
+    )
+
+
+Parts: TypeAlias = list[st.SearchStrategy[Effect[Any, Any]]]
+
+
+def _in_sequence(part: st.SearchStrategy[Effect[Any, Any]]) -> st.SearchStrategy[Effect[Any, Any]]:
+    return st.lists(part, min_size=1, max_size=4).map(lambda steps: in_turn(*steps))
+
+
+def _railway(part: st.SearchStrategy[Effect[Any, Any]]) -> Parts:
+    sequence = _in_sequence(part)
+    return [
         sequence,
         sequence,
-        sequence.map(lambda found: found.transactional()),
-        part.map(lambda found: found.transactional()),
-        part.map(lambda found: found.savepoint()),
         part.map(lambda found: found.either()),
         part.map(lambda found: found.swap()),
+        part.map(lambda found: found.map(lambda value: 1 // 0 if value is None else value)),
         st.builds(_caught, part, _KINDS, part),
+        st.builds(_caught, part, st.sampled_from([TransactionConflict, Unavailable, DatabaseError]), part),
         st.builds(lambda one, other: one.lash(lambda _: other), part, part),
         st.builds(lambda one, other: one.bind(lambda _: other), part, part),
         st.builds(lambda one, other: one.tap(lambda _: other), part, part),
+    ]
+
+
+def _scopes(part: st.SearchStrategy[Effect[Any, Any]]) -> Parts:
+    sequence = _in_sequence(part)
+    again = Schedule.exponential(0.01).up_to(2)
+    return [
+        sequence.map(lambda found: found.transactional()),
+        sequence.map(lambda found: found.transactional().retry(again)),
+        part.map(lambda found: found.transactional()),
+        part.map(lambda found: found.transactional(read_only=True)),
+        part.map(lambda found: found.transactional(timeout=Fuse())),
+        part.map(lambda found: found.savepoint()),
+        part.map(lambda found: found.timeout(Fuse())),
+        part.map(over_time),
+        part.map(lambda found: over_time(found).retry(Schedule.recurs(1))),
+        part.map(lambda found: found.retry(again)),
+        st.builds(lambda found, kind: found.retry(Schedule.recurs(1), on=kind), part, _KINDS),
         st.builds(lambda found, last: found.ensure(last.either()), part, part),
         st.builds(lambda found, last: found.after_commit(last.either()), part, part),
-        st.builds(lambda found, kind: found.retry(Schedule.recurs(1), on=kind), part, _KINDS),
-        part.map(lambda found: found.transactional(timeout=3600)),
-        part.map(lambda found: found.map(lambda value: 1 // 0 if value is None else value)),
+        st.builds(lambda one, use, last: bracket(one, lambda _: use, lambda _: last.either()), part, part, part),
+    ]
+
+
+def _several(part: st.SearchStrategy[Effect[Any, Any]]) -> Parts:
+    parts = st.lists(part, min_size=1, max_size=4)
+    return [
         parts.map(lambda found: gather(*found).transactional()),
         parts.map(lambda found: validate(*found).transactional()),
-        st.lists(reads(), max_size=3).map(lambda found: gather(*found)),
-    )
+        parts.map(lambda found: gather(*found, limit=1)),
+        part.map(lambda found: race(found, Effect.from_awaitable(anyio.sleep_forever))),
+    ]
