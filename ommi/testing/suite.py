@@ -12,6 +12,7 @@ from ommi.testing.conformance.faults import Faults
 from ommi.testing.conformance.ordering import Ordering
 from ommi.testing.conformance.references import References
 from ommi.testing.conformance.resources import Resources
+from ommi.testing.conformance.storms import Storms
 from ommi.testing.conformance.tables import Tables
 from ommi.testing.conformance.texts import Texts
 from ommi.testing.conformance.together import Together
@@ -39,5 +40,6 @@ class DriverSuite(
     Cancellation,
     Faults,
     Anomalies,
+    Storms,
 ):
     """Subclass it with a name that begins with `Test`, and say what database to use."""
