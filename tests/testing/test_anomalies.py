@@ -22,6 +22,7 @@ class Careless:
 
     name = "careless"
     capabilities = Capabilities(IsolationLevel.SERIALIZABLE)
+    usable = True
 
     def __init__(self) -> None:
         self.driver = MemoryDriver()
