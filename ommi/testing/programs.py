@@ -209,6 +209,23 @@ def _updates(draw: st.DrawFn, model: type[Any]) -> Effect[Any, Any]:
     return (query.where(draw(_CONDITIONS[model])) if draw(st.booleans()) else query).update(**assignments)
 
 
+def _certain() -> st.SearchStrategy[Effect[Any, Any]]:
+    """Writes that no rule stands against, so that there is always something to be undone or kept."""
+    balance = col(Account.balance)
+    return st.one_of(
+        st.sampled_from(["Zed", "Yan"]).map(lambda name: add(Player(name))),
+        st.integers(1, 9).map(lambda more: find(Account).everything().update(balance=balance + more)),
+        st.sampled_from(["p", "q"]).map(lambda text: find(Page).everything().update(text=text)),
+        st.just(find(Note).everything().delete()),
+    )
+
+
+def _undone(steps: list[Effect[Any, Any]]) -> Effect[Any, Any]:
+    """Steps that are rolled back to a savepoint, after which the program goes on."""
+    whole = in_turn(*(step.either() for step in steps))
+    return whole.bind(lambda _: Effect.from_failure("undone")).savepoint().either()
+
+
 def _caught(part: Effect[Any, Any], kind: type[Any], then: Effect[Any, Any]) -> Effect[Any, Any]:
     return part >> catch(kind)(lambda _: then)
 
@@ -220,7 +237,7 @@ def programs(*, concurrent: bool = True) -> st.SearchStrategy[Effect[Any, Any]]:
     Without `concurrent` no two statements are ever under way at once, so that their order is always the same. The
     timeouts of programs are fuses: run them on a `FuseClock`.
     """
-    step = st.one_of(writes(), writes(), reads())
+    step = st.one_of(writes(), writes(), _certain(), reads())
     failing = st.sampled_from(["no", "stop"]).map(Effect.from_failure)
     at_once = [st.lists(reads(), max_size=3).map(lambda found: gather(*found))] if concurrent else []
 
@@ -234,7 +251,10 @@ def long_programs() -> st.SearchStrategy[Effect[Any, Any]]:
     """Several programs in a row, of which some may fail and the rest go on; no two statements at once."""
     part = programs(concurrent=False)
     either = part.map(lambda found: found.either())
-    nested = st.lists(st.one_of(either, either, part), min_size=2, max_size=5).map(lambda steps: in_turn(*steps))
+    several = st.lists(st.one_of(_certain(), either), min_size=1, max_size=3)
+    inner = st.one_of(several.map(_undone), several.map(lambda steps: in_turn(*steps).savepoint()))
+    steps = st.lists(st.one_of(_certain(), either, inner, several.map(_undone), part), min_size=2, max_size=5)
+    nested = steps.map(lambda found: in_turn(*found))
     return st.one_of(
         nested,
         nested.map(lambda found: found.transactional()),
@@ -277,6 +297,7 @@ def _scopes(part: st.SearchStrategy[Effect[Any, Any]]) -> Parts:
         part.map(lambda found: found.transactional(read_only=True)),
         part.map(lambda found: found.transactional(timeout=Fuse())),
         part.map(lambda found: found.savepoint()),
+        st.lists(part, min_size=1, max_size=3).map(_undone),
         part.map(lambda found: found.timeout(Fuse())),
         part.map(over_time),
         part.map(lambda found: over_time(found).retry(Schedule.recurs(1))),

@@ -24,6 +24,7 @@ pytestmark = pytest.mark.soak
 
 EXAMPLES = settings.default.max_examples if settings.default else 100
 HALF = settings(max_examples=max(EXAMPLES // 2, 25))  # for each event loop
+QUARTER = settings(max_examples=max(EXAMPLES // 4, 25))
 BEGINNING = in_turn(*(find(model).everything().delete() for model in MODELS), library()).transactional()
 
 
@@ -93,13 +94,13 @@ def plays(block: Block) -> Callable[[Ommi], Awaitable[Any]]:
     return lambda db: play(db, block, unkeyed=UNKEYED)
 
 
-@HALF
-@given(programs())
+@QUARTER
+@given(long_programs() | programs())
 def test_programs_come_out_alike_and_leave_the_same_rows(pair: Pair, program: Effect[Any, Any]) -> None:
     pair.agree(runs(program), in_order=False)
 
 
-@HALF
+@QUARTER
 @given(programs())
 def test_a_failed_transaction_leaves_no_trace(pair: Pair, program: Effect[Any, Any]) -> None:
     pair.agree(runs(program.bind(lambda _: Effect.from_failure("undo")).transactional()))
