@@ -23,8 +23,8 @@ from ommi.testing.programs import MODELS, UNKEYED, in_turn, library, long_progra
 pytestmark = pytest.mark.soak
 
 EXAMPLES = settings.default.max_examples if settings.default else 100
-HALF = settings(max_examples=max(EXAMPLES // 2, 25))  # for each event loop
-QUARTER = settings(max_examples=max(EXAMPLES // 4, 25))
+QUARTER = settings(max_examples=max(EXAMPLES // 4, 25))  # there are four pairs
+EACH = settings(max_examples=EXAMPLES // 2) if EXAMPLES > 1_000 else QUARTER  # all of them, on a file and in memory
 BEGINNING = in_turn(*(find(model).everything().delete() for model in MODELS), library()).transactional()
 
 
@@ -106,7 +106,7 @@ def test_a_failed_transaction_leaves_no_trace(pair: Pair, program: Effect[Any, A
     pair.agree(runs(program.bind(lambda _: Effect.from_failure("undo")).transactional()))
 
 
-@HALF
+@EACH
 @given(long_programs(), intentions(least=1))
 def test_disturbed_programs_come_out_alike_and_leave_the_same_rows(
     pair: Pair, program: Effect[Any, Any], intended: tuple[Intention, ...]
@@ -114,7 +114,7 @@ def test_disturbed_programs_come_out_alike_and_leave_the_same_rows(
     pair.agree(runs(program), intended)
 
 
-@HALF
+@EACH
 @given(programs(concurrent=False).map(lambda found: found.transactional()), intentions(least=1, most=1))
 def test_disturbed_transactions_come_out_alike_and_leave_the_same_rows(
     pair: Pair, program: Effect[Any, Any], intended: tuple[Intention, ...]
@@ -122,7 +122,7 @@ def test_disturbed_transactions_come_out_alike_and_leave_the_same_rows(
     pair.agree(runs(program), intended)
 
 
-@HALF
+@EACH
 @given(blocks(concurrent=False), intentions(most=1))
 def test_blocks_come_out_alike_and_leave_the_same_rows(
     pair: Pair, block: Block, intended: tuple[Intention, ...]
