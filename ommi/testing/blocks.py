@@ -61,7 +61,7 @@ def blocks(*, concurrent: bool = True) -> st.SearchStrategy[Block]:
     """Blocks of programs, savepoints and other blocks, nested at random."""
     name = st.sampled_from("ab")
     line: st.SearchStrategy[Line] = st.one_of(
-        programs(concurrent=concurrent).map(Run),
+        programs(concurrent=concurrent, fuses=True).map(Run),
         name.map(MarkPoint),
         name.map(GoBack),
     )

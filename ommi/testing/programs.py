@@ -230,26 +230,28 @@ def _caught(part: Effect[Any, Any], kind: type[Any], then: Effect[Any, Any]) -> 
     return part >> catch(kind)(lambda _: then)
 
 
-def programs(*, concurrent: bool = True) -> st.SearchStrategy[Effect[Any, Any]]:
+def programs(*, concurrent: bool = True, fuses: bool = False) -> st.SearchStrategy[Effect[Any, Any]]:
     """Programs: reads and writes in sequences, transactions, savepoints and recoveries, nested at random.
 
     Where several effects run at once outside a transaction, they only read: what writes give there depends on chance.
-    Without `concurrent` no two statements are ever under way at once, so that their order is always the same. The
-    timeouts of programs are fuses: run them on a `FuseClock`.
+    Without `concurrent` no two statements are ever under way at once, so that their order is always the same. With
+    `fuses` some timeouts run out: such programs end on a `FuseClock` only.
     """
     step = st.one_of(writes(), writes(), _certain(), reads())
     failing = st.sampled_from(["no", "stop"]).map(Effect.from_failure)
     at_once = [st.lists(reads(), max_size=3).map(lambda found: gather(*found))] if concurrent else []
 
     def extended(part: st.SearchStrategy[Effect[Any, Any]]) -> st.SearchStrategy[Effect[Any, Any]]:
-        return st.one_of(*_railway(part), *_scopes(part), *_several(part), *at_once)
+        return st.one_of(
+            *_railway(part), *_scopes(part), *_several(part), *(_over_time(part) if fuses else ()), *at_once
+        )
 
     return st.recursive(st.one_of(step, step, step, failing), extended, max_leaves=12)
 
 
 def long_programs() -> st.SearchStrategy[Effect[Any, Any]]:
-    """Several programs in a row, of which some may fail and the rest go on; no two statements at once."""
-    part = programs(concurrent=False)
+    """Several programs in a row, of which some may fail and the rest go on; no two statements at once; on a `FuseClock`."""
+    part = programs(concurrent=False, fuses=True)
     either = part.map(lambda found: found.either())
     several = st.lists(st.one_of(_certain(), either), min_size=1, max_size=3)
     inner = st.one_of(several.map(_undone), several.map(lambda steps: in_turn(*steps).savepoint()))
@@ -299,14 +301,16 @@ def _scopes(part: st.SearchStrategy[Effect[Any, Any]]) -> Parts:
         part.map(lambda found: found.savepoint()),
         st.lists(part, min_size=1, max_size=3).map(_undone),
         part.map(lambda found: found.timeout(Fuse())),
-        part.map(over_time),
-        part.map(lambda found: over_time(found).retry(Schedule.recurs(1))),
         part.map(lambda found: found.retry(again)),
         st.builds(lambda found, kind: found.retry(Schedule.recurs(1), on=kind), part, _KINDS),
         st.builds(lambda found, last: found.ensure(last.either()), part, part),
         st.builds(lambda found, last: found.after_commit(last.either()), part, part),
         st.builds(lambda one, use, last: bracket(one, lambda _: use, lambda _: last.either()), part, part, part),
     ]
+
+
+def _over_time(part: st.SearchStrategy[Effect[Any, Any]]) -> Parts:
+    return [part.map(over_time), part.map(lambda found: over_time(found).retry(Schedule.recurs(1)))]
 
 
 def _several(part: st.SearchStrategy[Effect[Any, Any]]) -> Parts:

@@ -95,13 +95,13 @@ def plays(block: Block) -> Callable[[Ommi], Awaitable[Any]]:
 
 
 @QUARTER
-@given(long_programs() | programs())
+@given(long_programs() | programs(fuses=True))
 def test_programs_come_out_alike_and_leave_the_same_rows(pair: Pair, program: Effect[Any, Any]) -> None:
     pair.agree(runs(program), in_order=False)
 
 
 @QUARTER
-@given(programs())
+@given(programs(fuses=True))
 def test_a_failed_transaction_leaves_no_trace(pair: Pair, program: Effect[Any, Any]) -> None:
     pair.agree(runs(program.bind(lambda _: Effect.from_failure("undo")).transactional()))
 
@@ -115,7 +115,7 @@ def test_disturbed_programs_come_out_alike_and_leave_the_same_rows(
 
 
 @EACH
-@given(programs(concurrent=False).map(lambda found: found.transactional()), intentions(least=1, most=1))
+@given(programs(concurrent=False, fuses=True).map(lambda found: found.transactional()), intentions(least=1, most=1))
 def test_disturbed_transactions_come_out_alike_and_leave_the_same_rows(
     pair: Pair, program: Effect[Any, Any], intended: tuple[Intention, ...]
 ) -> None:
