@@ -250,7 +250,7 @@ def programs(*, concurrent: bool = True, fuses: bool = False) -> st.SearchStrate
 
 
 def long_programs() -> st.SearchStrategy[Effect[Any, Any]]:
-    """Several programs in a row, of which some may fail and the rest go on; no two statements at once; on a `FuseClock`."""
+    """Several programs in a row, some of which may fail and the rest go on; as with `fuses`, and not `concurrent`."""
     part = programs(concurrent=False, fuses=True)
     either = part.map(lambda found: found.either())
     several = st.lists(st.one_of(_certain(), either), min_size=1, max_size=3)
