@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ommi.testing.anomalies import Anomaly
 from ommi.testing.clock import FakeClock
 from ommi.testing.faults import Fault, FaultReport, FaultRun, FaultsFound, Probe, faults
 from ommi.testing.interposed import DriverStep, Hook, Interposed
@@ -25,6 +26,7 @@ __all__ = [
     "ROLLBACK",
     "ROLLBACK_TO",
     "SAVEPOINT",
+    "Anomaly",
     "DriverStep",
     "DriverSuite",
     "FakeClock",

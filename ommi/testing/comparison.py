@@ -14,11 +14,12 @@ from ommi.effects.effect import Effect
 from ommi.effects.finding import find
 from ommi.errors import ConstraintViolation, OmmiError
 from ommi.models import schema_of
+from ommi.session import Session
 
 __all__ = ["answer", "comparable", "tables"]
 
 
-async def answer(db: Ommi, effect: Effect[Any, Any], *, unkeyed: Collection[type[Any]] = ()) -> Any:
+async def answer(db: Session, effect: Effect[Any, Any], *, unkeyed: Collection[type[Any]] = ()) -> Any:
     """How a run of the effect came out, as a value that is equal for databases that agree (see `comparable`)."""
     try:
         outcome = await db.run(effect)

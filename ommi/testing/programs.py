@@ -3,32 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
+import anyio
 from hypothesis import strategies as st
 
 from ommi.effects.catching import catch
 from ommi.effects.effect import Effect
 from ommi.effects.finding import Query, find
-from ommi.effects.many import gather, validate
+from ommi.effects.many import bracket, gather, race, validate
 from ommi.effects.operations import add, add_all, delete, reload, save, upsert
 from ommi.effects.program import Prog, effect
 from ommi.effects.schedule import Schedule
 from ommi.errors import (
     CheckViolation,
     ConstraintViolation,
+    DatabaseError,
     ForeignKeyViolation,
     NotFound,
     OmmiError,
     StaleRecord,
+    TransactionConflict,
+    Unavailable,
     UniqueViolation,
 )
 from ommi.models import schema_of
 from ommi.query.expressions import Column, Predicate, all_of, col
+from ommi.testing.fuses import Fuse, over_time
 from ommi.testing.models import Account, Author, Book, Chapter, Node, Note, Page, Player, Seat, Ticket
 from ommi.testing.strategies import conditions, records
 
-__all__ = ["MODELS", "UNKEYED", "in_turn", "library", "programs", "reads", "writes"]
+__all__ = ["MODELS", "UNKEYED", "in_turn", "library", "long_programs", "programs", "reads", "writes"]
 
 MODELS: Final = (Note, Chapter, Book, Author, Ticket, Seat, Node, Account, Player, Page)
 """The models of the programs, referring ones first."""
@@ -204,41 +209,115 @@ def _updates(draw: st.DrawFn, model: type[Any]) -> Effect[Any, Any]:
     return (query.where(draw(_CONDITIONS[model])) if draw(st.booleans()) else query).update(**assignments)
 
 
+def _certain() -> st.SearchStrategy[Effect[Any, Any]]:
+    """Writes that no rule stands against, so that there is always something to be undone or kept."""
+    balance = col(Account.balance)
+    return st.one_of(
+        st.sampled_from(["Zed", "Yan"]).map(lambda name: add(Player(name))),
+        st.integers(1, 9).map(lambda more: find(Account).everything().update(balance=balance + more)),
+        st.sampled_from(["p", "q"]).map(lambda text: find(Page).everything().update(text=text)),
+        st.just(find(Note).everything().delete()),
+    )
+
+
+def _undone(steps: list[Effect[Any, Any]]) -> Effect[Any, Any]:
+    """Steps that are rolled back to a savepoint, after which the program goes on."""
+    whole = in_turn(*(step.either() for step in steps))
+    return whole.bind(lambda _: Effect.from_failure("undone")).savepoint().either()
+
+
 def _caught(part: Effect[Any, Any], kind: type[Any], then: Effect[Any, Any]) -> Effect[Any, Any]:
     return part >> catch(kind)(lambda _: then)
 
 
-def programs() -> st.SearchStrategy[Effect[Any, Any]]:
+def programs(*, concurrent: bool = True, fuses: bool = False) -> st.SearchStrategy[Effect[Any, Any]]:
     """Programs: reads and writes in sequences, transactions, savepoints and recoveries, nested at random.
 
     Where several effects run at once outside a transaction, they only read: what writes give there depends on chance.
+    Without `concurrent` no two statements are ever under way at once, so that their order is always the same. With
+    `fuses` some timeouts run out: such programs end on a `FuseClock` only.
     """
-    step = st.one_of(writes(), writes(), reads())
+    step = st.one_of(writes(), writes(), _certain(), reads())
     failing = st.sampled_from(["no", "stop"]).map(Effect.from_failure)
-    return st.recursive(st.one_of(step, step, step, failing), _extended, max_leaves=12)
+    at_once = [st.lists(reads(), max_size=3).map(lambda found: gather(*found))] if concurrent else []
+
+    def extended(part: st.SearchStrategy[Effect[Any, Any]]) -> st.SearchStrategy[Effect[Any, Any]]:
+        return st.one_of(
+            *_railway(part), *_scopes(part), *_several(part), *(_over_time(part) if fuses else ()), *at_once
+        )
+
+    return st.recursive(st.one_of(step, step, step, failing), extended, max_leaves=12)
 
 
-def _extended(part: st.SearchStrategy[Effect[Any, Any]]) -> st.SearchStrategy[Effect[Any, Any]]:
-    parts = st.lists(part, min_size=1, max_size=4)
-    sequence = parts.map(lambda steps: in_turn(*steps))
+def long_programs() -> st.SearchStrategy[Effect[Any, Any]]:
+    """Several programs in a row, some of which may fail and the rest go on; as with `fuses`, and not `concurrent`."""
+    part = programs(concurrent=False, fuses=True)
+    either = part.map(lambda found: found.either())
+    several = st.lists(st.one_of(_certain(), either), min_size=1, max_size=3)
+    inner = st.one_of(several.map(_undone), several.map(lambda steps: in_turn(*steps).savepoint()))
+    steps = st.lists(st.one_of(_certain(), either, inner, several.map(_undone), part), min_size=2, max_size=5)
+    nested = steps.map(lambda found: in_turn(*found))
     return st.one_of(
+        nested,
+        nested.map(lambda found: found.transactional()),
+        nested.map(lambda found: found.savepoint().either().transactional()),
+        nested.map(lambda found: found.transactional().retry(Schedule.recurs(2))),
+        st.lists(nested.map(lambda found: found.transactional().either()), max_size=3).map(lambda them: in_turn(*them)),
+    )
+
+
+Parts: TypeAlias = list[st.SearchStrategy[Effect[Any, Any]]]
+
+
+def _in_sequence(part: st.SearchStrategy[Effect[Any, Any]]) -> st.SearchStrategy[Effect[Any, Any]]:
+    return st.lists(part, min_size=1, max_size=4).map(lambda steps: in_turn(*steps))
+
+
+def _railway(part: st.SearchStrategy[Effect[Any, Any]]) -> Parts:
+    sequence = _in_sequence(part)
+    return [
         sequence,
         sequence,
-        sequence.map(lambda found: found.transactional()),
-        part.map(lambda found: found.transactional()),
-        part.map(lambda found: found.savepoint()),
         part.map(lambda found: found.either()),
         part.map(lambda found: found.swap()),
+        part.map(lambda found: found.map(lambda value: 1 // 0 if value is None else value)),
         st.builds(_caught, part, _KINDS, part),
+        st.builds(_caught, part, st.sampled_from([TransactionConflict, Unavailable, DatabaseError]), part),
         st.builds(lambda one, other: one.lash(lambda _: other), part, part),
         st.builds(lambda one, other: one.bind(lambda _: other), part, part),
         st.builds(lambda one, other: one.tap(lambda _: other), part, part),
+    ]
+
+
+def _scopes(part: st.SearchStrategy[Effect[Any, Any]]) -> Parts:
+    sequence = _in_sequence(part)
+    again = Schedule.exponential(0.01).up_to(2)
+    return [
+        sequence.map(lambda found: found.transactional()),
+        sequence.map(lambda found: found.transactional().retry(again)),
+        part.map(lambda found: found.transactional()),
+        part.map(lambda found: found.transactional(read_only=True)),
+        part.map(lambda found: found.transactional(timeout=Fuse())),
+        part.map(lambda found: found.savepoint()),
+        st.lists(part, min_size=1, max_size=3).map(_undone),
+        part.map(lambda found: found.timeout(Fuse())),
+        part.map(lambda found: found.retry(again)),
+        st.builds(lambda found, kind: found.retry(Schedule.recurs(1), on=kind), part, _KINDS),
         st.builds(lambda found, last: found.ensure(last.either()), part, part),
         st.builds(lambda found, last: found.after_commit(last.either()), part, part),
-        st.builds(lambda found, kind: found.retry(Schedule.recurs(1), on=kind), part, _KINDS),
-        part.map(lambda found: found.transactional(timeout=3600)),
-        part.map(lambda found: found.map(lambda value: 1 // 0 if value is None else value)),
+        st.builds(lambda one, use, last: bracket(one, lambda _: use, lambda _: last.either()), part, part, part),
+    ]
+
+
+def _over_time(part: st.SearchStrategy[Effect[Any, Any]]) -> Parts:
+    return [part.map(over_time), part.map(lambda found: over_time(found).retry(Schedule.recurs(1)))]
+
+
+def _several(part: st.SearchStrategy[Effect[Any, Any]]) -> Parts:
+    parts = st.lists(part, min_size=1, max_size=4)
+    return [
         parts.map(lambda found: gather(*found).transactional()),
         parts.map(lambda found: validate(*found).transactional()),
-        st.lists(reads(), max_size=3).map(lambda found: gather(*found)),
-    )
+        parts.map(lambda found: gather(*found, limit=1)),
+        part.map(lambda found: race(found, Effect.from_awaitable(anyio.sleep_forever))),
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ommi.testing.conformance.anomalies import Anomalies
 from ommi.testing.conformance.arithmetic import Arithmetic
 from ommi.testing.conformance.atomic import Atomic
 from ommi.testing.conformance.blocks import Blocks
@@ -19,6 +20,7 @@ from ommi.testing.conformance.ordering import Ordering
 from ommi.testing.conformance.references import References
 from ommi.testing.conformance.resources import Resources
 from ommi.testing.conformance.retrying import Retrying
+from ommi.testing.conformance.storms import Storms
 from ommi.testing.conformance.tables import Tables
 from ommi.testing.conformance.texts import Texts
 from ommi.testing.conformance.together import Together
@@ -53,5 +55,7 @@ class DriverSuite(
     Resources,
     Cancellation,
     Faults,
+    Anomalies,
+    Storms,
 ):
     """Subclass it with a name that begins with `Test`, and say what database to use."""

@@ -1,4 +1,4 @@
-"""SQLite answers what the memory driver answers: random rows, conditions, computations and whole programs."""
+"""SQLite answers what the memory driver answers: random rows, conditions and computations."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -9,19 +9,18 @@ from typing import Any
 
 import pytest
 from anyio.from_thread import BlockingPortal, start_blocking_portal
-from hypothesis import given, note, settings
+from hypothesis import given, note
 from hypothesis import strategies as st
 
 from ommi import Effect, Ommi, add_all, col, find
 from ommi.testing import succeeds
 from ommi.testing.comparison import answer, tables
 from ommi.testing.models import Address, Color, Level, Sample, suite_models
-from ommi.testing.programs import MODELS, UNKEYED, in_turn, library, programs
+from ommi.testing.programs import MODELS, UNKEYED, in_turn
 from ommi.testing.strategies import conditions, queries, records, risky, selections, texts
 
 pytestmark = pytest.mark.soak
 
-EXAMPLES = settings.default.max_examples if settings.default else 100
 ADDRESSES = st.builds(Address, texts(), st.integers(0, 3), st.sampled_from([None, date.max]), st.just(Decimal("1.50")))
 EXTRAS = st.recursive(
     st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from([0.5, -1e300]) | texts(),
@@ -89,23 +88,14 @@ async def with_tables(url: str) -> AsyncIterator[Ommi]:
         yield db
 
 
-def pair_on(backend: str) -> Iterator[Pair]:
+@pytest.fixture(scope="module")
+def pair() -> Iterator[Pair]:
     with (
-        start_blocking_portal(backend) as portal,
+        start_blocking_portal("asyncio") as portal,
         portal.wrap_async_context_manager(with_tables("memory://")) as memory,
         portal.wrap_async_context_manager(with_tables("sqlite://")) as other,
     ):
         yield Pair(portal, memory, other)
-
-
-@pytest.fixture(scope="module")
-def pair() -> Iterator[Pair]:
-    yield from pair_on("asyncio")
-
-
-@pytest.fixture(scope="module")
-def trio_pair() -> Iterator[Pair]:
-    yield from pair_on("trio")
 
 
 @given(SAMPLES)
@@ -148,19 +138,3 @@ def test_computations_give_the_same_or_are_refused_alike(
         find(Sample, expression > comparable).order_by(Sample.id).select(Sample.id).all(),
         find(Sample).select(expression).count(),
     )
-
-
-@given(programs())
-def test_programs_come_out_alike_and_leave_the_same_rows(pair: Pair, program: Effect[Any, Any]) -> None:
-    pair.agree(library(), program)
-
-
-@given(programs())
-def test_a_failed_transaction_leaves_no_trace(pair: Pair, program: Effect[Any, Any]) -> None:
-    pair.agree(library(), program.bind(lambda _: Effect.from_failure("undo")).transactional())
-
-
-@settings(max_examples=max(EXAMPLES // 4, 25))
-@given(programs())
-def test_programs_come_out_alike_on_trio(trio_pair: Pair, program: Effect[Any, Any]) -> None:
-    trio_pair.agree(library(), program)

@@ -91,7 +91,8 @@ class PooledDriver(ABC):
         """Run one statement and commit it.
 
         A cancelled statement is interrupted, and the wait ends when it has. One that was done before it could be
-        interrupted is done: trio then returns its answer, asyncio still raises `CancelledError`.
+        interrupted is done, and answers: scopes cancel again at the next await. asyncio's own `Task.cancel()` does
+        not, so it still ends in a `CancelledError`.
         """
         pool = self._writer if is_write(request.statement) else self._readers
         if pool is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
@@ -16,6 +17,8 @@ from ommi.drivers.sqlite.worker import Hold, Job, Worker
 __all__ = ["ANOTHER_LOOP", "AsyncioLoop", "EventLoop", "running_loop"]
 
 ANOTHER_LOOP: Final = "the database was opened in another event loop; open it in the one that uses it"
+
+_BY_SCOPE: Final = ("Cancelled by cancel scope ", "Cancelled via cancel scope ")  # the older and the newer anyio
 
 
 _WOKEN_AT_ONCE: Final = 16
@@ -90,14 +93,16 @@ class _AsyncioJob(Job, asyncio.Future[None]):
 
     Cancelling it, which is what cancelling the task that waits does, stops the job and waits for that. A job
     that was done before it could be stopped has still ended in a cancellation, for a task that swallows one
-    may never end. The task goes on at once when the job is over, which spares a turn of the loop: a fifth of
-    what a hop to the thread and back costs.
+    may never end; unless a scope of anyio cancels it, which does so again at the next await. The task goes on
+    at once when the job is over, which spares a turn of the loop: a fifth of what a hop to the thread and back
+    costs.
     """
 
     awaited = True
     withdraw: Callable[[Job], bool]
     _asked = False
     _reason: Any = None
+    _by_scope = True
     _resume: Callable[[Any], object] | None = None
     _context: Context | None = None
 
@@ -126,6 +131,8 @@ class _AsyncioJob(Job, asyncio.Future[None]):
     def cancel(self, msg: Any = None) -> bool:
         if self.done():
             return False
+        # Task.cancel() says nothing, or what its caller says; the scopes of anyio name themselves
+        self._by_scope = self._by_scope and isinstance(msg, str) and msg.startswith(_BY_SCOPE)
         if self.withdraw(self):
             self._end_cancelled(msg)
         elif not self._asked:
@@ -133,6 +140,11 @@ class _AsyncioJob(Job, asyncio.Future[None]):
             self._reason = msg
             self.to_stop = not self.protected
         return True
+
+    @property
+    def has_outcome(self) -> bool:
+        """Whether it was done before it could be stopped, by a scope that will cancel again."""
+        return self._asked and self._by_scope and not (self.interrupted and self.error is not None)
 
     def wake(self) -> None:
         if self.done():
@@ -171,7 +183,12 @@ class AsyncioLoop(EventLoop):
             raise RuntimeError(ANOTHER_LOOP)
         job.withdraw = withdraw
         start(job)
-        await job
+        try:
+            await job
+        except asyncio.CancelledError:
+            # a caller that heard of a timeout, and not of the write that was done, would write again
+            if not job.has_outcome or anyio.current_effective_deadline() > -math.inf:
+                raise
         return job.outcome()
 
     def call_later(self, seconds: float, function: Callable[[], float | None]) -> Callable[[], object]:

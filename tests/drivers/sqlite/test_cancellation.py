@@ -12,7 +12,6 @@ from typing import Any
 
 import anyio
 import pytest
-import trio
 from anyio.lowlevel import checkpoint
 
 from ommi.drivers.sqlite.pool import Pool
@@ -23,7 +22,6 @@ from .test_pool import begin, identity, in_transaction, make_pool, pool_of, sele
 pytestmark = pytest.mark.anyio
 
 asyncio_only = pytest.mark.parametrize("anyio_backend", ["asyncio"])
-trio_only = pytest.mark.parametrize("anyio_backend", ["trio"])
 
 
 async def test_a_job_that_waits_is_dropped() -> None:
@@ -95,24 +93,27 @@ async def test_on_asyncio_a_job_that_won_the_race_still_ends_cancelled(anyio_bac
         assert gate.passed
 
 
-@trio_only
-async def test_on_trio_a_job_that_won_the_race_is_answered(anyio_backend: str) -> None:
-    async with pool_of() as pool, trio.open_nursery() as nursery:
+async def test_a_job_that_won_the_race_against_a_scope_is_answered() -> None:
+    async with pool_of() as pool, anyio.create_task_group() as group:
         gate = Gate()
         answers: list[str] = []
+        again: list[bool] = []
 
-        async def ask(scope: trio.CancelScope) -> None:
+        async def ask(scope: anyio.CancelScope) -> None:
             with scope:
                 answers.append(await pool.run(gate))
+                await checkpoint()
+            again.append(scope.cancelled_caught)
 
-        scope = trio.CancelScope()
-        nursery.start_soon(ask, scope)
+        scope = anyio.CancelScope()
+        group.start_soon(ask, scope)
         await until(gate.started.is_set)
         scope.cancel()
         await checkpoint()
         gate.opened.set()
-        await until(lambda: bool(answers))
+        await until(lambda: bool(again))
         assert answers == ["through"]
+        assert again == [True]  # and is cancelled at its next step
 
 
 @asyncio_only
