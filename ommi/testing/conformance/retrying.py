@@ -152,9 +152,10 @@ class Retrying(DatabaseTests):
             return tagged(str(number)).bind(lambda _: fail_at_first())
 
         whole = tagged("a").bind(lambda _: part(1).savepoint().retry(AGAIN, on=Mishap))
-        await succeeds(db, whole.transactional())
-        assert await names(db) == ["1", "a"]
-        await fails(db, part(2).retry(AGAIN, on=Mishap).transactional(), UniqueViolation)
+        async with Ommi(Interposed(db.driver), clock=FakeClock()) as on:
+            await succeeds(on, whole.transactional())
+            assert await names(db) == ["1", "a"]
+            await fails(on, part(2).retry(AGAIN, on=Mishap).transactional(), UniqueViolation)
         assert await names(db) == ["1", "a"]
 
     async def test_a_conflict_inside_a_transaction_is_not_retried_inside_it(self, db: Ommi) -> None:
