@@ -6,6 +6,11 @@ from typing import cast
 import pytest
 from hypothesis import settings
 
+from tests.servers import postgres
+from tests.servers.room import close_room, open_room
+
+OPENED = pytest.StashKey[bool]()
+
 settings.register_profile("ci", derandomize=False, deadline=None, print_blob=True)
 settings.register_profile("soak", settings.get_profile("ci"), max_examples=10_000)
 settings.load_profile("soak" if os.environ.get("OMMI_SOAK") else "ci")
@@ -22,3 +27,35 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def anyio_backend(request: pytest.FixtureRequest) -> str:
     """The event loop of a test marked `anyio`: every one of them runs on both."""
     return cast("str", request.param)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make room for the servers of the run."""
+    config.stash[OPENED] = open_room()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop the servers of the run."""
+    if config.stash[OPENED]:
+        close_room()
+
+
+@pytest.fixture(scope="session")
+def worker(request: pytest.FixtureRequest) -> str:
+    """What tells this process from the others of the run."""
+    return os.environ.get("PYTEST_XDIST_WORKER", "main")
+
+
+@pytest.fixture(scope="session")
+def postgres_18(worker: str) -> str:
+    """The URL of a database on PostgreSQL 18, or on the server that OMMI_TEST_POSTGRES_URL names."""
+    url = os.environ.get(postgres.URL) or postgres.address("18", postgres.bundled())
+    return postgres.create_database(url, f"ommi_{worker}")
+
+
+@pytest.fixture(scope="session")
+def postgres_installed(worker: str) -> str:
+    """The URL of a database on the PostgreSQL that this machine has."""
+    programs = postgres.installed()
+    assert programs is not None, "collected only where there is one"
+    return postgres.create_database(postgres.address("installed", programs), f"ommi_{worker}")

@@ -1,13 +1,46 @@
-"""The constraint violations, with the facts and the words that every driver gives them."""
+"""The constraint violations, and what a statement does, in the words that every driver uses."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import assert_never
 
 from ommi.errors import CheckViolation, ForeignKeyViolation, NotNullViolation, UniqueViolation
+from ommi.query.statements import (
+    Count,
+    CreateTables,
+    Delete,
+    DropTables,
+    Exists,
+    Insert,
+    Select,
+    Statement,
+    Update,
+    schemas_of,
+)
 from ommi.schema import CheckRule, Field, Reference, Schema
 
-__all__ = ["check_fails", "missing_row", "required", "still_referred", "taken"]
+__all__ = ["action", "check_fails", "missing_row", "required", "still_referred", "taken"]
+
+
+def action(statement: Statement) -> str:
+    """What a statement does, for messages."""
+    names = ", ".join(schema.name for schema in schemas_of(statement))
+    match statement:
+        case Select() | Count() | Exists():
+            return f"reading {names}"
+        case Insert():
+            return f"adding {names}"
+        case Update():
+            return f"changing {names}"
+        case Delete():
+            return f"deleting {names}"
+        case CreateTables():
+            return f"creating the tables of {names}"
+        case DropTables():
+            return f"dropping the tables of {names}"
+        case _:
+            assert_never(statement)
 
 
 def required(schema: Schema, field: Field) -> NotNullViolation:

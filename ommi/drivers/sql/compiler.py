@@ -157,8 +157,7 @@ class Compiler:
             self.known[schema.table] = schema
 
     def _render(self, fragment: Fragment) -> str:
-        placeholder = self.dialect.placeholder
-        return render(fragment, lambda number, place: placeholder(number, place.kind))
+        return render(fragment, self.dialect.placeholder)
 
     def _compile(self, statement: Compilable, width: int) -> _Shape:
         translation = Translation(self.dialect, self.dialect.query)

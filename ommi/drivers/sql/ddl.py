@@ -11,7 +11,7 @@ from ommi.query.expressions import Literal, PredicateNode
 from ommi.query.outline import outline
 from ommi.schema import CheckRule, Field, Index, OnDelete, Reference, Schema
 
-__all__ = ["create_index", "create_table", "drop_table"]
+__all__ = ["create_index", "create_table", "drop_table", "reference_definition"]
 
 _ON_DELETE = {OnDelete.RESTRICT: "", OnDelete.CASCADE: " ON DELETE CASCADE", OnDelete.SET_NULL: " ON DELETE SET NULL"}
 """RESTRICT is left to the default, NO ACTION: that one looks when the statement is over, so that a statement may
@@ -27,12 +27,16 @@ def create_table(schema: Schema, dialect: Dialect) -> list[str]:
     parts = [_column(field, schema, dialect) for field in schema.fields]
     if _definition(schema, dialect) is None:
         parts.append(f"PRIMARY KEY ({_columns(schema.key, dialect)})")
-    parts += [_check(rule, condition, schema, dialect) for rule, condition in check_predicates(schema)]
-    parts += [_reference(reference, dialect) for reference in schema.references if reference.enforced]
+    rules = check_predicates(schema)
+    names = dialect.check_names([rule.name for rule, _ in rules])
+    parts += [_check(name, *rule, schema, dialect) for name, rule in zip(names, rules, strict=True)]
+    if not dialect.references_apart:
+        parts += [reference_definition(reference, dialect) for reference in schema.references if reference.enforced]
     inside = ",\n  ".join(parts)
     table = f"CREATE TABLE IF NOT EXISTS {quote(schema.table)} (\n  {inside}\n){dialect.table_options}"
-    # of several that are violated, SQLite reports the unique index that was made last
-    return [table, *(create_index(index, schema, dialect) for index in reversed(schema.indexes))]
+    # of several that a row violates, the one declared first is to be reported
+    indexes = schema.indexes[::-1] if dialect.newest_index_first else schema.indexes
+    return [table, *(create_index(index, schema, dialect) for index in indexes)]
 
 
 def drop_table(schema: Schema, dialect: Dialect) -> str:
@@ -63,7 +67,7 @@ def _columns(fields: tuple[Field, ...], dialect: Dialect) -> str:
     return ", ".join(dialect.schema.quote(field.column) for field in fields)
 
 
-def _check(rule: CheckRule, condition: PredicateNode, schema: Schema, dialect: Dialect) -> str:
+def _check(name: str, rule: CheckRule, condition: PredicateNode, schema: Schema, dialect: Dialect) -> str:
     literals: list[Literal] = []
     outline(condition, literals)
     for literal in literals:
@@ -82,18 +86,20 @@ def _check(rule: CheckRule, condition: PredicateNode, schema: Schema, dialect: D
         ) from error
 
     def inline(number: int, place: Place) -> str:
-        return dialect.inline(place.value(values))
+        return dialect.inline(place.value(values), place.kind)
 
     # unknown would pass a CHECK, and a missing value is to violate it
-    return f"CONSTRAINT {dialect.schema.quote(rule.name)} CHECK (coalesce({render(sql, inline)}, FALSE))"
+    return f"CONSTRAINT {dialect.schema.quote(name)} CHECK (coalesce({render(sql, inline)}, FALSE))"
 
 
-def _reference(reference: Reference, dialect: Dialect) -> str:
+def reference_definition(reference: Reference, dialect: Dialect) -> str:
+    """The constraint of a reference that is enforced."""
     quote = dialect.schema.quote
     schema, fields = reference.target()
     return (
         f"CONSTRAINT {quote(reference.name)} FOREIGN KEY ({_columns(reference.fields, dialect)}) "
         f"REFERENCES {quote(schema.table)} ({_columns(fields, dialect)}){_ON_DELETE[reference.on_delete]}"
+        f"{dialect.reference_options}"
     )
 
 

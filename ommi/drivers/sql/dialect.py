@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, final
 
+from ommi.drivers.sql.fragment import Place
 from ommi.query.expressions import ArithmeticOperator, FunctionName, TextOperator
 from ommi.query.statements import Lock
 from ommi.schema import Field, Schema
@@ -70,6 +71,9 @@ class Vocabulary:
     """Whether the value is one of a list that is passed as one parameter."""
     longest_list: int | None = None
     """Up to how many values are passed one by one; `None`: always."""
+    equality_keys: Mapping[Kind, str] = field(default_factory=dict)
+    """What is compared for equality in place of `{0}`, for the kinds whose stored forms can be equal though the
+    values are not."""
     subqueries: bool = True
 
 
@@ -80,8 +84,8 @@ class Dialect:
 
     name: str
     storage: Storage
-    placeholder: Callable[[int, Kind], str]
-    """A parameter by its number, from 1, and the kind of its value."""
+    placeholder: Callable[[int, Place], str]
+    """A parameter by its number, from 1, and the place it is for."""
     query: Vocabulary
     schema: Vocabulary
     """The words that every tool knows which opens the database: no function that only Ommi registers."""
@@ -100,5 +104,15 @@ class Dialect:
     """A column, quoted, as RETURNING gives it in the form that its kind is stored in."""
     server_default: Callable[[Schema, Field], str]
     """The expression of a field's `server_default`, giving the stored form."""
-    inline: Callable[[Any], str]
-    """A stored value as SQL text: for the schema, which takes no parameters."""
+    inline: Callable[[Any, Kind], str]
+    """A stored value of a kind as SQL text: for the schema, which takes no parameters."""
+    check_names: Callable[[Sequence[str]], Sequence[str]] = tuple
+    """What the checks of a table are called in the schema, so that the first that fails is the one reported."""
+    newest_index_first: bool = False
+    """Whether, of several unique indexes that a row violates, the one made last is reported."""
+    references_apart: bool = False
+    """Whether foreign keys are added when all tables are there, rather than with their table."""
+    reference_options: str = ""
+    orders_by_position: bool = False
+    """Whether distinct rows are ordered by the number of a selected column: the same value computed once more, from
+    another parameter, is not known to be the same."""

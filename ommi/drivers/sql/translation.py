@@ -183,6 +183,8 @@ class Translation:
         left, right = self.expression(found.left, scope), self.expression(found.right, scope)
         missing = (nullable(found.left), nullable(found.right))
         operator = NEGATED[found.operator] if negated else found.operator
+        if operator in ("==", "!="):
+            left, right = self._equality_key(found.left, left), self._equality_key(found.right, right)
         if operator == "==":
             return fill(_EQUAL_OR_BOTH_MISSING if all(missing) else "{0} = {1}", left, right)
         if operator == "!=" and all(missing):
@@ -192,6 +194,11 @@ class Translation:
         keys = (self._order_key(found.left, left, found.right), self._order_key(found.right, right, found.left))
         ordered = fill(f"{{0}} {operator} {{1}}", *keys)
         return _or_missing(ordered, (left, right), missing) if negated else ordered
+
+    def _equality_key(self, found: ExpressionNode, sql: Fragment) -> Fragment:
+        """What equals exactly where the expression does."""
+        template = self.words.equality_keys.get(type_of(found).kind)
+        return sql if template is None else fill(template, sql)
 
     def _order_key(self, found: ExpressionNode, sql: Fragment, other: ExpressionNode | None = None) -> Fragment:
         """What orders as the expression does."""
@@ -205,7 +212,7 @@ class Translation:
         return fill(key.template, sql)
 
     def _membership(self, found: Membership, scope: Scope, negated: bool) -> Fragment:
-        operand = self.expression(found.operand, scope)
+        operand = self._equality_key(found.operand, self.expression(found.operand, scope))
         count = len(found.values)
         if not count:
             if found.missing:
@@ -217,7 +224,9 @@ class Translation:
             among = fill(form.template, operand, (Place(slice(start, start + count), kind, form.dump),))
         else:
             dump = self.dialect.storage.forms[kind].dump
-            values: list[Fragment] = [(Place(start + n, kind, dump),) for n in range(count)]
+            values: list[Fragment] = [
+                self._equality_key(value, (Place(start + n, kind, dump),)) for n, value in enumerate(found.values)
+            ]
             among = fill("{0} IN ({1})", operand, joined(", ", values))
         if found.missing:
             # NOT IN is unknown where the operand is missing: false, as it should be
@@ -249,7 +258,9 @@ class Translation:
             self.refuse(".contains(…) of a list")
         operand = self.expression(found.operand, scope)
         sql = fill(form.template, operand, (Place(self._take(), Kind.JSON, form.dump),))
-        return fill("NOT ({0})", sql) if negated else sql
+        if not negated:
+            return sql
+        return _or_missing(fill("NOT ({0})", sql), (operand,), (nullable(found.operand),))
 
     def _in_query(self, found: InQuery, scope: Scope, negated: bool) -> Fragment:
         if not self.words.subqueries:
@@ -258,12 +269,12 @@ class Translation:
         table = scope.schema.table
         # inside the subquery, an unqualified name would mean its own table
         outer = scope if scope.depth else Scope(scope.schema, self.words.quote(table) + ".")
-        operand = self.expression(found.operand, outer)
+        operand = self._equality_key(found.operand, self.expression(found.operand, outer))
         alias = self.words.quote(f"{table}_{scope.depth + 1}")
         named = text(f"{self.table(found.query.schema)} AS {alias}")
         inner = Scope(found.query.schema, alias + ".", scope.depth + 1)
         parts = self.parts(found.query, inner)
-        (column,) = parts.columns
+        column = self._equality_key(found.query.columns[0], parts.columns[0])
         missing = (nullable(found.operand), nullable(found.query.columns[0]))
 
         def values(condition: str) -> Fragment:
@@ -300,7 +311,7 @@ class Translation:
         where = None if query.where is None else self.where(query.where, scope)
         if query.distinct and query.columns is not None:
             _require_selected(query.order, query.columns, query.schema)
-        order = [self._order(part, scope) for part in query.order]
+        order = [self._order(part, scope, query) for part in query.order]
         if query.limit is not None or query.offset is not None:
             order += self._ties(query, scope)
         return Parts(columns, where, order)
@@ -341,8 +352,11 @@ class Translation:
         """The quoted name of a model's table."""
         return self.words.quote(schema.table)
 
-    def _order(self, part: Order, scope: Scope) -> Fragment:
+    def _order(self, part: Order, scope: Scope, query: Select) -> Fragment:
         sql = self._order_key(part.expression, self.expression(part.expression, scope))
+        if self.dialect.orders_by_position and query.distinct and query.columns is not None:
+            selected = [same(part.expression, column) for column in query.columns]
+            sql = text(str(selected.index(True) + 1))
         direction = " DESC" if part.descending else ""
         if nullable(part.expression) and part.missing_first is not (self.dialect.nulls_smallest is not part.descending):
             direction += " NULLS FIRST" if part.missing_first else " NULLS LAST"

@@ -130,7 +130,7 @@ def _quote_in_schema(name: str) -> str:
     return _quoted(name, '"')
 
 
-def _inline(value: Any) -> str:
+def _inline(value: Any, kind: Kind) -> str:
     match value:
         case None:
             return "NULL"
@@ -156,7 +156,7 @@ def _server_default(schema: Schema, field: Field) -> str:
         return expression
     kind = field.type.kind
     dump = SQLITE_STORAGE.forms[kind].dump
-    return _inline(value if value is None or dump is None else dump(value))
+    return _inline(value if value is None or dump is None else dump(value), kind)
 
 
 _NOW: Final[Mapping[tuple[Kind, str], str]] = {
@@ -291,7 +291,7 @@ _TYPES: Final[Mapping[Kind, str]] = {
 SQLITE: Final = Dialect(
     name="sqlite",
     storage=SQLITE_STORAGE,
-    placeholder=lambda number, kind: "?",
+    placeholder=lambda number, place: "?",
     query=Vocabulary(
         quote=_quote,
         arithmetic={key: f"{name}({{0}}, {{1}})" for key, name in ARITHMETIC_NAMES.items()},
@@ -327,4 +327,5 @@ SQLITE: Final = Dialect(
     returned=lambda column, kind: f"CAST({column} AS {_TYPES[kind]})",
     server_default=_server_default,
     inline=_inline,
+    newest_index_first=True,
 )

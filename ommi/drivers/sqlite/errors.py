@@ -9,7 +9,7 @@ from typing import Any, Final, assert_never
 from ommi.drivers.sql.compiler import Compiler
 from ommi.drivers.sqlite.functions import failure
 from ommi.drivers.sqlite.references import foreign_keys, violated_reference
-from ommi.drivers.violations import check_fails, required, taken
+from ommi.drivers.violations import action, check_fails, required, taken
 from ommi.errors import (
     CheckViolation,
     ConnectionFailed,
@@ -96,7 +96,7 @@ def _meaning(
     row: Row | None,
 ) -> OmmiError:
     code: int | None = getattr(error, "sqlite_errorcode", None)
-    doing = "" if statement is None else f"{_doing(statement)}: "
+    doing = "" if statement is None else f"{action(statement)}: "
     if code is None:
         if isinstance(error, sqlite3.ProgrammingError) and "closed" in str(error):
             return ConnectionLost(f"{doing}the connection was closed")
@@ -173,25 +173,6 @@ def _missing_in_schema(said: str, schemas: Sequence[Schema]) -> str | None:
     return None
 
 
-def _doing(statement: Statement) -> str:
-    names = ", ".join(schema.name for schema in schemas_of(statement))
-    match statement:
-        case Select() | Count() | Exists():
-            return f"reading {names}"
-        case Insert():
-            return f"adding {names}"
-        case Update():
-            return f"changing {names}"
-        case Delete():
-            return f"deleting {names}"
-        case CreateTables():
-            return f"creating the tables of {names}"
-        case DropTables():
-            return f"dropping the tables of {names}"
-        case _:
-            assert_never(statement)
-
-
 # -- constraints
 
 
@@ -206,7 +187,7 @@ def _constraint(
     _, _, detail = str(error).partition(" constraint failed: ")
     schemas = () if statement is None else schemas_of(statement)
     candidates = tuple(_candidates(schemas, compiler))
-    doing = "" if statement is None else f"{_doing(statement)}: "
+    doing = "" if statement is None else f"{action(statement)}: "
     model = schemas[0].model if len(schemas) == 1 else None
     match code:
         case sqlite3.SQLITE_CONSTRAINT_NOTNULL:

@@ -32,9 +32,16 @@ class DatabaseTests(ABC):
     @pytest.fixture
     async def db(self) -> AsyncIterator[Ommi]:
         async with self.database() as db:
-            await succeeds(db, db.schema.drop(suite_models))
-            await succeeds(db, db.schema.create(suite_models))
+            await self.prepare(db)
             yield db
+
+    async def prepare(self, db: Ommi) -> None:
+        """Leave the tables of the suite there, and empty, whatever there was before.
+
+        To be done otherwise where making tables takes long; a test may have left some of them out.
+        """
+        await succeeds(db, db.schema.drop(suite_models))
+        await succeeds(db, db.schema.create(suite_models))
 
 
 async def keys(db: Ommi, samples: list[Sample], condition: Predicate[Any]) -> list[int]:

@@ -14,6 +14,7 @@ from ommi.effects.finding import find
 from ommi.effects.many import gather, race, traverse, validate
 from ommi.effects.operations import add
 from ommi.effects.program import Prog, effect
+from ommi.effects.schedule import Schedule
 from ommi.errors import UniqueViolation
 from ommi.query.expressions import col
 from ommi.testing.conformance.database import DatabaseTests
@@ -26,6 +27,8 @@ __all__ = ["Together"]
 
 balance = col(Account.balance)
 TASKS = 50
+_AGAIN = Schedule.exponential(0.001).capped(0.05).jittered()
+"""Until it succeeds: where writers do not queue, all but one of those that meet have to try again."""
 
 
 async def turns(number: int = 5) -> None:
@@ -138,7 +141,8 @@ class Together(DatabaseTests):
         sums: list[int] = []
 
         async def work(amount: int) -> None:
-            sums.append(await succeeds(db, transfer(amount).transactional(isolation=_strongest(db))))
+            whole = transfer(amount).transactional(isolation=_strongest(db))
+            sums.append(await succeeds(db, whole.retry(_AGAIN)))
 
         async with anyio.create_task_group() as group:
             for number in range(TASKS):

@@ -99,7 +99,7 @@ def test_what_a_vocabulary_has_no_word_for_is_refused_with_the_name_of_the_datab
 def test_a_dialect_with_numbered_places_a_lock_and_missing_values_last_needs_no_other_compiler() -> None:
     other = replace(
         SQLITE,
-        placeholder=lambda number, kind: f"${number}::{kind.name.lower()}",
+        placeholder=lambda number, place: f"${number}::{place.kind.name.lower()}",
         nulls_smallest=False,
         offset_alone="OFFSET {0}",
         lock=lambda lock: " FOR UPDATE SKIP LOCKED" if lock.skip_locked else " FOR UPDATE",

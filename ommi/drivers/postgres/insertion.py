@@ -1,0 +1,245 @@
+"""Inserting rows: one with one statement, many from arrays, with the keys in the order of the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, Final, TypeAlias, final
+from uuid import uuid4
+
+from ommi.drivers.postgres.connection import Connection
+from ommi.drivers.postgres.dialect import array_of, clamped, quoted
+from ommi.drivers.sql.compiler import Compiler
+from ommi.errors import EncodeError
+from ommi.query.statements import Insert
+from ommi.schema import Field, Row, Schema
+from ommi.values import DEFAULT, Kind
+
+__all__ = ["BULK", "advance_keys", "insert", "is_split"]
+
+Stored: TypeAlias = tuple[Any, ...]
+
+BULK: Final = 10_000
+"""The most rows in one statement."""
+
+
+def is_split(statement: Insert) -> bool:
+    """Whether more than one statement may be needed, so that they need a transaction."""
+    if len(statement.rows) <= 1:
+        return False
+    if statement.on_conflict is not None or len(statement.rows) > BULK:
+        return True
+    left = _left(statement.schema)
+    first = statement.rows[0]
+    return any(row[place] is DEFAULT for row in statement.rows for place in left if first[place] is not DEFAULT) or any(
+        row[place] is not DEFAULT for row in statement.rows for place in left if first[place] is DEFAULT
+    )
+
+
+async def insert(connection: Connection, compiler: Compiler, statement: Insert, *, deferred: bool) -> list[Stored]:
+    """Insert the rows of a statement; see `Insert` for the answer.
+
+    What is split is in a transaction, whose references are checked at the end of this if `deferred`.
+    """
+    if not statement.rows:
+        return []
+    work = _Insertion(compiler, statement)
+    if len(statement.rows) == 1:
+        return [await work.one(connection, statement.rows[0])]
+    if statement.on_conflict is not None:
+        return [await work.one(connection, row) for row in statement.rows]
+    if not deferred:
+        return await work.many(connection)
+    # a row may refer to one of a later statement
+    await connection.command("SET CONSTRAINTS ALL DEFERRED")
+    answers = await work.many(connection)
+    await connection.command("SET CONSTRAINTS ALL IMMEDIATE")
+    return answers
+
+
+def _left(schema: Schema) -> list[int]:
+    """The places of the fields that may be left to the server."""
+    return [place for place, f in enumerate(schema.fields) if _is_assigned_here(f)]
+
+
+def _is_assigned_here(field: Field) -> bool:
+    return field.server_default is not None or (field.generated and field.type.kind is Kind.INT)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Insertion:
+    compiler: Compiler
+    statement: Insert
+
+    async def one(self, connection: Connection, row: Row) -> Stored:
+        """Insert one row with one statement."""
+        schema, on_conflict = self.statement.schema, self.statement.on_conflict
+        row = _with_uuid(schema, row)
+        omitted = tuple([f for f, value in zip(schema.fields, row, strict=True) if value is DEFAULT])
+        returning = schema.fields if on_conflict is not None else schema.assigned if omitted else ()
+        plan = self.compiler.insert(schema, omitted, on_conflict, returning)
+        parameters = self._encoded(plan.encode, row)
+        key = _numbered_key(schema)
+        sql = plan.sql
+        if key is not None and key not in omitted:
+            sql += f"{', ' if returning else ' RETURNING '}{_advance(schema, key)}"
+        elif not returning:
+            await connection.run(sql, parameters)
+            return _pick(schema)(parameters)
+        (answer,) = await connection.fetch(sql, parameters)
+        if returning:
+            return tuple(answer)[: len(returning)]
+        return _pick(schema)(parameters)
+
+    async def many(self, connection: Connection) -> list[Stored]:
+        """Insert all rows, as many with one statement as leave the same fields to the server."""
+        schema = self.statement.schema
+        rows: Sequence[Row] = [_with_uuid(schema, row) for row in self.statement.rows]
+        rows = await self._numbered(connection, rows)
+        left, answers = _left(schema), list[Stored]()
+        for omitted, together in groupby(rows, lambda row: tuple([p for p in left if row[p] is DEFAULT])):
+            alike = list(together)
+            for at in range(0, len(alike), BULK):
+                answers += await self._alike(connection, alike[at : at + BULK], omitted)
+        return answers
+
+    async def _alike(self, connection: Connection, rows: Sequence[Row], omitted: tuple[int, ...]) -> list[Stored]:
+        schema = self.statement.schema
+        fields = tuple([f for place, f in enumerate(schema.fields) if place not in omitted])
+        encode = self.compiler.insert(schema).encode
+        if omitted:
+            encode = self.compiler.insert(schema, tuple([schema.fields[place] for place in omitted])).encode
+        encoded = [self._encoded(encode, row) for row in rows]
+        returning = schema.assigned if omitted else ()
+        sql = _bulk(schema, fields, returning)
+        if not fields:
+            sql = _defaults(schema, returning)
+        columns: list[Any] = [list(column) for column in zip(*encoded, strict=True)] if fields else [len(rows)]
+        found = await connection.fetch(sql, columns)
+        if returning:
+            return [tuple(row) for row in found]
+        key = _numbered_key(schema)
+        if key is not None:
+            await _advance_beyond(connection, schema, key, max(row[schema.fields.index(key)] for row in rows))
+        pick = _pick(schema)
+        return [pick(row) for row in encoded]
+
+    def _encoded(self, encode: Callable[[Row], Sequence[Any]], row: Row) -> Sequence[Any]:
+        try:
+            return encode(row)
+        except EncodeError as error:
+            raise self._unfit(row, error) from error
+
+    def _unfit(self, row: Row, error: EncodeError) -> EncodeError:
+        """The error with the name of the field whose value does not fit."""
+        schema, forms = self.statement.schema, self.compiler.dialect.storage.forms
+        for field, value in zip(schema.fields, row, strict=True):
+            dump = forms[field.type.kind].dump
+            if dump is None or value is None or value is DEFAULT:
+                continue
+            try:
+                dump(value)
+            except EncodeError:
+                return EncodeError(f"{schema.name}.{field.name}: {error.message}", model=schema.model, field=field.name)
+        return error
+
+    async def _numbered(self, connection: Connection, rows: Sequence[Row]) -> Sequence[Row]:
+        """The rows with keys, where some come with one and others do not: so they remain one statement."""
+        schema = self.statement.schema
+        key = _numbered_key(schema)
+        if key is None:
+            return rows
+        at = schema.fields.index(key)
+        given = [row[at] for row in rows if row[at] is not DEFAULT and row[at] is not None]
+        wanting = sum(row[at] is DEFAULT for row in rows)
+        if not given or not wanting:
+            return rows
+        await _advance_beyond(connection, schema, key, max(given))
+        found = await connection.fetch(
+            "SELECT nextval(pg_get_serial_sequence($1, $2)::regclass) FROM generate_series(1, $3::bigint)",
+            (quoted(schema.table), key.column, wanting),
+        )
+        fresh = iter(found)
+        return [(*row[:at], next(fresh)[0], *row[at + 1 :]) if row[at] is DEFAULT else row for row in rows]
+
+
+def _bulk(schema: Schema, fields: Sequence[Field], returning: Sequence[Field]) -> str:
+    """The rows come as one array for each column, and are inserted, and answered, in their order."""
+    names = [f"c{number}" for number in range(len(fields))]
+    columns = ", ".join(quoted(f.column) for f in fields)
+    values = ", ".join(clamped(name, f.type.kind) for name, f in zip(names, fields, strict=True))
+    arrays = ", ".join(f"${number}::{array_of(f.type.kind)}" for number, f in enumerate(fields, 1))
+    sql = (
+        f"INSERT INTO {quoted(schema.table)} ({columns}) SELECT {values} "  # noqa: S608 - quoted names
+        f"FROM unnest({arrays}) WITH ORDINALITY AS given ({', '.join(names)}, place) ORDER BY place"
+    )
+    return sql + _returning(returning)
+
+
+def _defaults(schema: Schema, returning: Sequence[Field]) -> str:
+    """As many rows as asked for, all of whose values the server assigns."""
+    return f"INSERT INTO {quoted(schema.table)} SELECT FROM generate_series(1, $1::bigint)" + _returning(returning)  # noqa: S608
+
+
+def _returning(fields: Sequence[Field]) -> str:
+    return f" RETURNING {', '.join(quoted(f.column) for f in fields)}" if fields else ""
+
+
+# -- keys
+
+
+def _numbered_key(schema: Schema) -> Field | None:
+    return next((f for f in schema.key if f.generated and f.type.kind is Kind.INT), None)
+
+
+def _with_uuid(schema: Schema, row: Row) -> Row:
+    for place, f in enumerate(schema.fields):
+        if f.generated and f.type.kind is Kind.UUID and row[place] is DEFAULT:
+            return (*row[:place], uuid4(), *row[place + 1 :])
+    return row
+
+
+def _advance(schema: Schema, key: Field) -> str:
+    """An expression of a new row that lets the keys to come be larger than one that was given."""
+    sequence = f"pg_get_serial_sequence({_literal(quoted(schema.table))}, {_literal(key.column)})::regclass"
+    column = quoted(key.column)
+    return (
+        f"CASE WHEN {column} >= coalesce(pg_sequence_last_value({sequence}), 1) "
+        f"AND has_sequence_privilege({sequence}, 'UPDATE') THEN setval({sequence}, {column}) END"
+    )
+
+
+async def _advance_beyond(connection: Connection, schema: Schema, key: Field, number: int) -> None:
+    """Let the keys to come be larger than a number."""
+    await connection.fetch(
+        "SELECT setval(sequence, $1::bigint) FROM (SELECT pg_get_serial_sequence($2, $3)::regclass AS sequence) AS s "
+        "WHERE $1::bigint >= coalesce(pg_sequence_last_value(sequence), 1) "
+        "AND has_sequence_privilege(sequence, 'UPDATE')",
+        (number, quoted(schema.table), key.column),
+    )
+
+
+async def advance_keys(connection: Connection, schema: Schema, key: Field) -> None:
+    """Let the keys to come be larger than those that are there."""
+    ((largest,),) = await connection.fetch(f"SELECT max({quoted(key.column)}) FROM {quoted(schema.table)}")  # noqa: S608
+    if largest is not None:
+        await _advance_beyond(connection, schema, key, largest)
+
+
+def _literal(text: str) -> str:
+    mark = "E'" if "\\" in text else "'"
+    return mark + text.replace("\\", "\\\\").replace("'", "''") + "'"
+
+
+def _pick(schema: Schema) -> Callable[[Sequence[Any]], Stored]:
+    """The values of the fields that the database might have assigned, from those of all fields."""
+    match [schema.fields.index(f) for f in schema.assigned]:
+        case []:
+            return lambda _: ()
+        case [at]:
+            return lambda values: (values[at],)
+        case several:
+            return itemgetter(*several)

@@ -1,0 +1,125 @@
+"""Where the work on connections is done: in the caller's own asyncio loop, or in one of its own beside trio."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar, TypeVarTuple, final
+
+import anyio
+from anyio.lowlevel import checkpoint_if_cancelled
+
+from ommi.drivers.driver import Request, Transaction
+from ommi.drivers.postgres.transaction import PostgresTransaction
+
+__all__ = ["AsyncioLoop", "Loop", "running_loop"]
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+
+class Loop(ABC):
+    """The asyncio loop that the connections belong to, as seen from the event loop of the program."""
+
+    @abstractmethod
+    async def start(self) -> None:
+        """Let it run."""
+
+    @abstractmethod
+    async def stop(self) -> None:
+        """End it, if it is not the program's own."""
+
+    @abstractmethod
+    def abandon(self) -> None:
+        """End it without waiting, if it is not the program's own."""
+
+    @abstractmethod
+    async def call(self, function: Callable[[*Ts], Coroutine[Any, Any, T]], /, *arguments: *Ts) -> T:
+        """Await a function in the loop. Cancelled, it is over when its clean-up is."""
+
+    @abstractmethod
+    def transaction(self, inner: PostgresTransaction) -> Transaction:
+        """The transaction, for use in the program's event loop."""
+
+
+@final
+class AsyncioLoop(Loop):
+    """The program runs on asyncio, as asyncpg does."""
+
+    async def start(self) -> None:
+        return
+
+    async def stop(self) -> None:
+        return
+
+    def abandon(self) -> None:
+        return
+
+    async def call(self, function: Callable[[*Ts], Coroutine[Any, Any, T]], /, *arguments: *Ts) -> T:
+        await checkpoint_if_cancelled()
+        return await function(*arguments)
+
+    def transaction(self, inner: PostgresTransaction) -> Transaction:
+        return inner
+
+
+@final
+class BridgedLoop(Loop):
+    """The program runs on trio; each operation crosses into the loop and back once."""
+
+    def __init__(self) -> None:
+        from ommi.drivers.bridge import LoopThread
+
+        self._thread = LoopThread("ommi postgres")
+
+    async def start(self) -> None:
+        await self._thread.start()
+
+    async def stop(self) -> None:
+        await self._thread.stop()
+
+    def abandon(self) -> None:
+        self._thread.abandon()
+
+    async def call(self, function: Callable[[*Ts], Coroutine[Any, Any, T]], /, *arguments: *Ts) -> T:
+        return await self._thread.call(function, *arguments)
+
+    def transaction(self, inner: PostgresTransaction) -> Transaction:
+        return _BridgedTransaction(self, inner)
+
+
+@final
+class _BridgedTransaction:
+    __slots__ = ("_call", "_inner")
+
+    def __init__(self, loop: BridgedLoop, inner: PostgresTransaction) -> None:
+        self._call = loop.call
+        self._inner = inner
+
+    @property
+    def usable(self) -> bool:
+        return self._inner.usable
+
+    async def execute(self, request: Request, /) -> Any:
+        return await self._call(self._inner.execute, request)
+
+    async def commit(self) -> None:
+        await self._call(self._inner.commit)
+
+    async def rollback(self) -> None:
+        await self._call(self._inner.rollback)
+
+    async def savepoint(self, name: str, /) -> None:
+        await self._call(self._inner.savepoint, name)
+
+    async def release(self, name: str, /) -> None:
+        await self._call(self._inner.release, name)
+
+    async def rollback_to(self, name: str, /) -> None:
+        await self._call(self._inner.rollback_to, name)
+
+
+def running_loop() -> Loop:
+    """What fits the event loop that the caller runs in."""
+    return AsyncioLoop() if anyio.get_cancelled_exc_class() is asyncio.CancelledError else BridgedLoop()

@@ -1,0 +1,107 @@
+"""A database on asyncio: statements on their own, and the beginning of transactions."""
+
+from __future__ import annotations
+
+from typing import Any, final
+
+from anyio import CancelScope
+
+from ommi.drivers.driver import Request
+from ommi.drivers.postgres.connection import Connection, Endpoint
+from ommi.drivers.postgres.errors import is_database_error, is_lost, lost, translate
+from ommi.drivers.postgres.pool import Lease, Pool, PoolOptions
+from ommi.drivers.postgres.statements import needs_transaction, run
+from ommi.drivers.postgres.transaction import PostgresTransaction, begin_sql
+from ommi.drivers.sql.compiler import Compiler
+from ommi.errors import OmmiError
+from ommi.query.statements import CreateTables, DropTables, is_write
+from ommi.transactions import TransactionOptions
+
+__all__ = ["Session"]
+
+
+@final
+class Session:
+    """What a driver does between `open` and `close`, in one asyncio event loop."""
+
+    def __init__(self, endpoint: Endpoint, options: PoolOptions, compiler: Compiler) -> None:
+        self.pool = Pool(endpoint.connect, options)
+        self._compiler = compiler
+        self._alone = not endpoint.pgbouncer
+
+    async def open(self) -> None:
+        """Connect, and check that the server answers."""
+        try:
+            await self.pool.open()
+        except BaseException:
+            self.pool.abandon()
+            raise
+
+    async def execute(self, request: Request) -> Any:
+        """Run one statement and commit it."""
+        lease = await self.pool.acquire()
+        lease.statement = statement = request.statement
+        connection = lease.connection
+        try:
+            if self._alone and not needs_transaction(statement):
+                value = await run(connection, self._compiler, request)
+            else:
+                value = await self._in_transaction(connection, request)
+        except Exception as error:
+            await self._give_back(lease)
+            if isinstance(error, OmmiError) or not is_database_error(error):
+                raise
+            if is_lost(error) or connection.is_closed:
+                raise lost(error, statement, unknown=is_write(statement) and connection.sent) from error
+            raise translate(error, self._compiler, statement, connection.sql, connection.parameters) from error
+        except BaseException:
+            await self._give_back(lease)
+            raise
+        if isinstance(statement, (CreateTables, DropTables)):
+            self.pool.outdate()
+        self.pool.release(lease)
+        return value
+
+    async def _in_transaction(self, connection: Connection, request: Request) -> Any:
+        # behind a pooler in transaction mode, two round trips reach the same server only within a transaction
+        await connection.command("BEGIN")
+        value = await run(connection, self._compiler, request)
+        await connection.command("COMMIT")
+        return value
+
+    async def _give_back(self, lease: Lease) -> None:
+        """Give a connection back after something went wrong, clean or not at all."""
+        connection = lease.connection
+        try:
+            with CancelScope(shield=True):
+                clean = not connection.is_closed and await connection.settle()
+        except BaseException:
+            self.pool.discard(lease)
+            raise
+        if clean:
+            self.pool.release(lease)
+        else:
+            self.pool.discard(lease)
+
+    async def begin(self, options: TransactionOptions) -> PostgresTransaction:
+        """Take a connection and begin."""
+        lease = await self.pool.acquire()
+        lease.in_transaction = True
+        connection = lease.connection
+        try:
+            await connection.command(begin_sql(options))
+        except Exception as error:
+            await self._give_back(lease)
+            if not is_database_error(error):
+                raise
+            if is_lost(error) or connection.is_closed:
+                raise lost(error, None, unknown=False) from error
+            raise translate(error, self._compiler) from error
+        except BaseException:
+            await self._give_back(lease)
+            raise
+        return PostgresTransaction(self.pool, lease, self._compiler, options)
+
+    async def close(self) -> None:
+        """Wait for what is under way, then close every connection."""
+        await self.pool.close()

@@ -1,0 +1,72 @@
+"""Running statements on one connection."""
+
+from __future__ import annotations
+
+from typing import Any, Final, assert_never
+
+from ommi.drivers.driver import Request
+from ommi.drivers.postgres.connection import Connection
+from ommi.drivers.postgres.insertion import insert, is_split
+from ommi.drivers.postgres.tables import create_tables, drop_tables
+from ommi.drivers.postgres.updating import moves_keys, update
+from ommi.drivers.sql.compiler import Compiler
+from ommi.query.statements import (
+    Count,
+    CreateTables,
+    Delete,
+    DropTables,
+    Exists,
+    Insert,
+    Select,
+    Statement,
+    Update,
+)
+
+__all__ = ["needs_transaction", "run"]
+
+_END: Final = object()
+
+
+def needs_transaction(statement: Statement) -> bool:
+    """Whether the statement takes several of the server's, so that they must be all or none."""
+    match statement:
+        case Insert():
+            return is_split(statement)
+        case Update():
+            return moves_keys(statement)
+        case CreateTables() | DropTables():
+            return True
+        case Select() | Count() | Exists() | Delete():
+            return False
+        case _:
+            assert_never(statement)
+
+
+async def run(connection: Connection, compiler: Compiler, request: Request) -> Any:
+    """Run a request and answer as `Executor.execute` does; within a transaction, if it needs one.
+
+    Raises asyncpg's errors, and what `request.read` raises.
+    """
+    statement = request.statement
+    match statement:
+        case Select():
+            rows: list[Any] = await connection.fetch(*compiler.prepare(statement))
+            rows.append(_END)
+            rows.reverse()
+            # each row is let go when it has been read, so that no second copy of them all is held
+            return request.read(iter(rows.pop, _END))
+        case Count() | Exists():
+            ((found,),) = await connection.fetch(*compiler.prepare(statement))
+            return found
+        case Delete():
+            return await connection.run(*compiler.prepare(statement))
+        case Update():
+            return await update(connection, compiler, statement)
+        case Insert():
+            return await insert(connection, compiler, statement, deferred=is_split(statement))
+        case CreateTables():
+            return await create_tables(connection, compiler, statement)
+        case DropTables():
+            return await drop_tables(connection, compiler, statement)
+        case _:
+            assert_never(statement)

@@ -1,0 +1,226 @@
+"""One open transaction on one PostgreSQL connection."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import Any, Final, TypeVar, final
+
+from anyio import CancelScope
+
+from ommi.drivers.driver import Request
+from ommi.drivers.postgres.dialect import quoted
+from ommi.drivers.postgres.errors import is_database_error, is_lost, lost, stale_plan, translate
+from ommi.drivers.postgres.pool import Closed, Lease, Pool
+from ommi.drivers.postgres.statements import run
+from ommi.drivers.sql.compiler import Compiler
+from ommi.errors import CommitUnknown, OmmiError, QueryRejected
+from ommi.query.statements import CreateTables, DropTables, Select, Statement, is_write
+from ommi.transactions import IsolationLevel, TransactionOptions
+
+__all__ = ["PostgresTransaction", "begin_sql"]
+
+T = TypeVar("T")
+
+_OVER: Final = "this transaction is over: it was committed or rolled back"
+_READ_ONLY: Final = "this transaction is read-only: begin it without read_only=True to write or lock"
+_CANCELLED: Final = "a statement of this transaction was cancelled: the transaction can only be rolled back"
+_GUARD: Final = "ommi_guard"
+
+_LEVELS: Final = {
+    IsolationLevel.READ_UNCOMMITTED: "READ COMMITTED",
+    IsolationLevel.READ_COMMITTED: "READ COMMITTED",
+    IsolationLevel.REPEATABLE_READ: "REPEATABLE READ",
+    IsolationLevel.SNAPSHOT: "REPEATABLE READ",
+    IsolationLevel.SERIALIZABLE: "SERIALIZABLE",
+}
+
+
+def begin_sql(options: TransactionOptions) -> str:
+    """The statement that begins a transaction; what is not asked for is left to the database's defaults."""
+    parts = ["BEGIN"]
+    if options.isolation_level is not None:
+        parts.append(f"ISOLATION LEVEL {_LEVELS[options.isolation_level]}")
+    if options.read_only:
+        parts.append("READ ONLY")
+    return " ".join(parts)
+
+
+@final
+class PostgresTransaction:
+    """A transaction and the connection it keeps.
+
+    The server gives a transaction up with the first statement that fails. One that is to be recovered from is
+    guarded by a savepoint, which stays until the next such statement, and takes one round trip to be renewed.
+    """
+
+    def __init__(self, pool: Pool, lease: Lease, compiler: Compiler, options: TransactionOptions) -> None:
+        self._pool = pool
+        self._lease = lease
+        self._compiler = compiler
+        self._options = options
+        self._guarded = False
+        self._untouched = True
+        self._changed_tables = False
+        self._broken: Exception | None = None
+        self._ended = False
+
+    @property
+    def usable(self) -> bool:
+        """Whether anything but the rollback of all of it is still possible; what failed may be undone to a savepoint."""
+        return self._broken is None and not self._ended
+
+    async def execute(self, request: Request, /) -> Any:
+        """Run one statement."""
+        statement = request.statement
+        if self._options.read_only and (
+            is_write(statement) or (isinstance(statement, Select) and statement.lock is not None)
+        ):
+            raise QueryRejected(_READ_ONLY)
+        self._check()
+        self._lease.statement = statement
+        return await self._run(self._executed(request), statement)
+
+    async def commit(self) -> None:
+        """Keep what was done. Without an answer it is not known whether that happened."""
+        if self._ended:
+            raise RuntimeError(_OVER)
+        if self._broken is not None:
+            await self.rollback()
+            raise self._broken
+        self._ended = True
+        connection = self._lease.connection
+        try:
+            tag = await connection.command("COMMIT")
+        except Exception as error:
+            if not is_database_error(error):
+                self._pool.discard(self._lease)
+                raise
+            if is_lost(error) or connection.is_closed:
+                self._pool.discard(self._lease)
+                raise CommitUnknown(
+                    "the connection to the server broke before it answered COMMIT: it may have happened",
+                    code=getattr(error, "sqlstate", None),
+                    hint="look in the database whether it did before trying again",
+                ) from error
+            self._pool.release(self._lease)
+            raise translate(error, self._compiler) from error
+        except BaseException:
+            self._pool.discard(self._lease)
+            raise
+        if self._changed_tables:
+            self._pool.outdate()
+        self._pool.release(self._lease)
+        if tag == "ROLLBACK":
+            raise QueryRejected("a statement of this transaction had failed, so the server rolled it back")
+
+    async def rollback(self) -> None:
+        """Undo what was done, even when cancelled meanwhile; nothing, if the transaction is over."""
+        if self._ended:
+            return
+        self._ended = True
+        try:
+            with CancelScope(shield=True):
+                clean = not self._lease.connection.is_closed and await self._lease.connection.settle()
+        except BaseException:
+            self._pool.discard(self._lease)
+            raise
+        if clean:
+            self._pool.release(self._lease)
+        else:
+            self._pool.discard(self._lease)
+
+    async def savepoint(self, name: str, /) -> None:
+        """Mark a point to go back to."""
+        # a guard set before would be released with the next one, and this point with it
+        await self._mark(f"{self._unguarded()}SAVEPOINT {quoted(name)}")
+
+    async def release(self, name: str, /) -> None:
+        """Forget a point, and keep what was done since."""
+        self._guarded = False
+        await self._mark(f"RELEASE {quoted(name)}")
+
+    async def rollback_to(self, name: str, /) -> None:
+        """Undo what was done since a point, which stays."""
+        self._guarded = False
+        await self._mark(f"ROLLBACK TO {quoted(name)}")
+
+    def _unguarded(self) -> str:
+        guarded, self._guarded = self._guarded, False
+        return f"RELEASE {_GUARD}; " if guarded else ""
+
+    async def _mark(self, sql: str) -> None:
+        self._check()
+        self._untouched = False
+        await self._run(self._lease.connection.command(sql), None)
+
+    async def _executed(self, request: Request) -> Any:
+        connection, statement = self._lease.connection, request.statement
+        if request.recoverable:
+            await connection.command(f"{self._unguarded()}SAVEPOINT {_GUARD}")
+            self._guarded = True
+        untouched, self._untouched = self._untouched, False
+        try:
+            value = await run(connection, self._compiler, request)
+        except Exception as error:
+            if not stale_plan(error):
+                raise
+            if self._guarded and request.recoverable:
+                await connection.command(f"ROLLBACK TO {_GUARD}")
+            elif untouched:
+                await connection.command(f"ROLLBACK; {begin_sql(self._options)}")
+            else:
+                raise
+            connection.forget()
+            value = await run(connection, self._compiler, request)
+        if isinstance(statement, (CreateTables, DropTables)):
+            self._changed_tables = True
+        return value
+
+    async def _run(self, work: Awaitable[T], statement: Statement | None) -> T:
+        connection = self._lease.connection
+        try:
+            return await work
+        except Exception as error:
+            if is_database_error(error) and (is_lost(error) or connection.is_closed):
+                self._broken = lost(error, statement, unknown=False)
+                raise self._broken from error
+            if not connection.is_in_transaction:
+                raise self._break(error, statement) from error
+            found = self._translated(error, statement)
+            if self._guarded and statement is not None:
+                await self._undo_guarded()
+            if found is error:
+                raise
+            raise found from error
+        except BaseException:
+            self._broken = QueryRejected(_CANCELLED)
+            raise
+
+    async def _undo_guarded(self) -> None:
+        connection = self._lease.connection
+        try:
+            await connection.command(f"ROLLBACK TO {_GUARD}")
+        except Exception as error:  # noqa: BLE001 - whatever it is, the transaction is in no known state
+            self._broken = lost(error, None, unknown=False)
+        except BaseException:
+            self._broken = QueryRejected(_CANCELLED)
+            raise
+
+    def _break(self, error: Exception, statement: Statement | None) -> Exception:
+        self._broken = self._translated(error, statement)
+        return self._broken
+
+    def _translated(self, error: Exception, statement: Statement | None) -> Exception:
+        if isinstance(error, OmmiError) or not is_database_error(error):
+            return error
+        connection = self._lease.connection
+        return translate(error, self._compiler, statement, connection.sql, connection.parameters)
+
+    def _check(self) -> None:
+        if self._ended:
+            raise RuntimeError(_OVER)
+        if self._broken is not None:
+            raise self._broken
+        if self._lease.connection.is_closed and not self._pool.holds(self._lease):
+            self._ended = True
+            raise Closed("the database was closed while this transaction was open, and it was rolled back")
