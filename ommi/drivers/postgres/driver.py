@@ -70,14 +70,14 @@ class PostgresDriver:
         self._loop = loop = running_loop()
         try:
             await loop.start()
-            self._session = await loop.call(self._begin_session)
+            self._session = await loop.call(self._begin, loop)
         except BaseException:
             self._loop = None
             await loop.stop()
             raise
 
-    async def _begin_session(self) -> Session:
-        session = Session(self._endpoint, self._options, self._compiler)
+    async def _begin(self, loop: Loop) -> Session:
+        session = Session(self._endpoint, self._options, self._compiler, loop.shield)
         await session.open()
         return session
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
+from contextlib import nullcontext
+from functools import partial
 from typing import Any, TypeVar, TypeVarTuple, final
 
 import anyio
+from anyio import CancelScope
 from anyio.lowlevel import checkpoint_if_cancelled
 
 from ommi.drivers.driver import Request, Transaction
-from ommi.drivers.postgres.transaction import PostgresTransaction
+from ommi.drivers.postgres.transaction import PostgresTransaction, Shield
 
 __all__ = ["AsyncioLoop", "Loop", "running_loop"]
 
@@ -21,6 +24,9 @@ Ts = TypeVarTuple("Ts")
 
 class Loop(ABC):
     """The asyncio loop that the connections belong to, as seen from the event loop of the program."""
+
+    shield: Shield
+    """What keeps a cancelled task of that loop from being cancelled again while it cleans up."""
 
     @abstractmethod
     async def start(self) -> None:
@@ -47,6 +53,8 @@ class Loop(ABC):
 class AsyncioLoop(Loop):
     """The program runs on asyncio, as asyncpg does."""
 
+    shield = staticmethod(partial(CancelScope, shield=True))
+
     async def start(self) -> None:
         return
 
@@ -66,7 +74,9 @@ class AsyncioLoop(Loop):
 
 @final
 class BridgedLoop(Loop):
-    """The program runs on trio; each operation crosses into the loop and back once."""
+    """The program runs on trio; each operation crosses into the loop and back once, and is cancelled at most once."""
+
+    shield = nullcontext
 
     def __init__(self) -> None:
         from ommi.drivers.bridge import LoopThread

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Any, final
 
-from anyio import CancelScope
-
 from ommi.drivers.driver import Request
 from ommi.drivers.postgres.connection import Connection, Endpoint
 from ommi.drivers.postgres.errors import is_database_error, is_lost, lost, translate
 from ommi.drivers.postgres.pool import Lease, Pool, PoolOptions
 from ommi.drivers.postgres.statements import needs_transaction, run
-from ommi.drivers.postgres.transaction import PostgresTransaction, begin_sql
+from ommi.drivers.postgres.transaction import PostgresTransaction, Shield, begin_sql
 from ommi.drivers.sql.compiler import Compiler
 from ommi.errors import OmmiError
 from ommi.query.statements import CreateTables, DropTables, is_write
@@ -24,7 +22,8 @@ __all__ = ["Session"]
 class Session:
     """What a driver does between `open` and `close`, in one asyncio event loop."""
 
-    def __init__(self, endpoint: Endpoint, options: PoolOptions, compiler: Compiler) -> None:
+    def __init__(self, endpoint: Endpoint, options: PoolOptions, compiler: Compiler, shield: Shield) -> None:
+        self._shield = shield
         self.pool = Pool(endpoint.connect, options)
         self._compiler = compiler
         self._alone = not endpoint.pgbouncer
@@ -73,7 +72,7 @@ class Session:
         """Give a connection back after something went wrong, clean or not at all."""
         connection = lease.connection
         try:
-            with CancelScope(shield=True):
+            with self._shield():
                 clean = not connection.is_closed and await connection.settle()
         except BaseException:
             self.pool.discard(lease)
@@ -100,7 +99,7 @@ class Session:
         except BaseException:
             await self._give_back(lease)
             raise
-        return PostgresTransaction(self.pool, lease, self._compiler, options)
+        return PostgresTransaction(self.pool, lease, self._compiler, options, self._shield)
 
     async def close(self) -> None:
         """Wait for what is under way, then close every connection."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-from typing import Any, Final, TypeVar, final
-
-from anyio import CancelScope
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
+from typing import Any, Final, TypeAlias, TypeVar, final
 
 from ommi.drivers.driver import Request
 from ommi.drivers.postgres.dialect import quoted
@@ -17,9 +16,10 @@ from ommi.errors import CommitUnknown, OmmiError, QueryRejected
 from ommi.query.statements import CreateTables, DropTables, Select, Statement, is_write
 from ommi.transactions import IsolationLevel, TransactionOptions
 
-__all__ = ["PostgresTransaction", "begin_sql"]
+__all__ = ["PostgresTransaction", "Shield", "begin_sql"]
 
 T = TypeVar("T")
+Shield: TypeAlias = Callable[[], AbstractContextManager[object]]
 
 _OVER: Final = "this transaction is over: it was committed or rolled back"
 _READ_ONLY: Final = "this transaction is read-only: begin it without read_only=True to write or lock"
@@ -53,7 +53,10 @@ class PostgresTransaction:
     guarded by a savepoint, which stays until the next such statement, and takes one round trip to be renewed.
     """
 
-    def __init__(self, pool: Pool, lease: Lease, compiler: Compiler, options: TransactionOptions) -> None:
+    def __init__(
+        self, pool: Pool, lease: Lease, compiler: Compiler, options: TransactionOptions, shield: Shield
+    ) -> None:
+        self._shield = shield
         self._pool = pool
         self._lease = lease
         self._compiler = compiler
@@ -119,7 +122,7 @@ class PostgresTransaction:
             return
         self._ended = True
         try:
-            with CancelScope(shield=True):
+            with self._shield():
                 clean = not self._lease.connection.is_closed and await self._lease.connection.settle()
         except BaseException:
             self._pool.discard(self._lease)
