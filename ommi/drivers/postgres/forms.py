@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID, SafeUUID
 
-from asyncpg.pgproto.pgproto import UUID as StoredUUID
+from asyncpg.pgproto import pgproto
 
 from ommi.errors import EncodeError
 from ommi.values import Form, Kind, Storage, json_text
@@ -79,7 +79,7 @@ POSTGRES_STORAGE: Final = Storage(
         Kind.DATE: Form(date),
         Kind.TIME: Form(time),
         Kind.TIMEDELTA: Form(timedelta),
-        Kind.UUID: Form(StoredUUID, None, _load_uuid),
+        Kind.UUID: Form(pgproto.UUID, None, _load_uuid),
         Kind.JSON: Form(str, dump_json, json.loads),
     },
 )

@@ -39,7 +39,7 @@ class PoolOptions:
     max_lifetime: float | None = 3600.0
 
     def __post_init__(self) -> None:
-        if not 1 <= self.max_size:
+        if self.max_size < 1:
             raise ValueError(f"max_size={self.max_size!r}: at least one connection is needed")
         if not 0 <= self.min_size <= self.max_size:
             raise ValueError(f"min_size={self.min_size!r}: say a number from 0 to max_size, {self.max_size}")
@@ -283,7 +283,9 @@ class Pool:
         )
 
     def _watch(self) -> None:
-        limits = [seconds for seconds in (self._options.idle_timeout, self._options.max_lifetime) if seconds is not None]
+        limits = [
+            seconds for seconds in (self._options.idle_timeout, self._options.max_lifetime) if seconds is not None
+        ]
         if self._timer is None and limits and not self._closing:
             self._timer = self._loop.call_later(min(limits) / 2, self._close_idle)
 

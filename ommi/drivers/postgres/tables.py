@@ -45,7 +45,7 @@ JOIN pg_namespace AS n ON n.oid = c.relnamespace
 JOIN pg_class AS t ON t.oid = f.confrelid
 WHERE f.contype = 'f' AND f.conparentid = 0
 AND f.confrelid = ANY (ARRAY(SELECT to_regclass(name) FROM unnest($1::text[]) AS name)::oid[])
-AND f.conrelid <> ALL (ARRAY(SELECT to_regclass(name) FROM unnest($1::text[]) AS name WHERE to_regclass(name) IS NOT NULL)::oid[])
+AND NOT EXISTS (SELECT FROM unnest($1::text[]) AS name WHERE to_regclass(name) = f.conrelid)
 ORDER BY c.oid, f.oid
 """
 
@@ -141,9 +141,7 @@ def _require_fit(schema: Schema, there: Mapping[str, tuple[str, bool, str | None
         )
 
 
-def _differences(
-    schema: Schema, field: Field, there: Mapping[str, tuple[str, bool, str | None]]
-) -> Sequence[str]:
+def _differences(schema: Schema, field: Field, there: Mapping[str, tuple[str, bool, str | None]]) -> Sequence[str]:
     wanted = _HOLDS[field.type.kind]
     if field.column not in there:
         return [f"the column {field.column!r} ({wanted[0]}) for {schema.name}.{field.name} is missing"]
@@ -154,5 +152,7 @@ def _differences(
     if required is field.nullable:
         found.append(f"the column {field.column!r} {'must not' if required else 'may'} be missing")
     if field.type.kind is Kind.STR and declared in wanted and collation not in _BY_CODE_POINT:
-        found.append(f'the column {field.column!r} has the collation {collation} in place of "C", the order of code points')
+        found.append(
+            f'the column {field.column!r} has the collation {collation} in place of "C", the order of code points'
+        )
     return found

@@ -69,7 +69,7 @@ class PostgresTransaction:
 
     @property
     def usable(self) -> bool:
-        """Whether anything but the rollback of all of it is still possible; what failed may be undone to a savepoint."""
+        """Whether more than the rollback of all of it is possible; what failed may be undone to a savepoint."""
         return self._broken is None and not self._ended
 
     async def execute(self, request: Request, /) -> Any:

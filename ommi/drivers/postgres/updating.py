@@ -74,7 +74,7 @@ def _away(statement: Update) -> dict[Field, bool] | None:
 
 
 async def _moved(connection: Connection, compiler: Compiler, statement: Update, away: dict[Field, bool]) -> int:
-    """Change the rows with their unique values out of the way: first to values that no row has, then to the new ones."""
+    """Change the rows with their unique values out of the way: to values that no row has, and then to the new ones."""
     schema = statement.schema
     columns = (*(Column(schema, f) for f in schema.key), *(value for _, value in statement.assignments))
     selected = compiler.prepare(Select(schema, columns, statement.where, lock=Lock()))

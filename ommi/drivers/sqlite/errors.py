@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, assert_never
+from typing import Any, Final
 
 from ommi.drivers.sql.compiler import Compiler
 from ommi.drivers.sqlite.functions import failure
@@ -29,13 +29,7 @@ from ommi.errors import (
 )
 from ommi.query.checks import check_predicates
 from ommi.query.statements import (
-    Count,
-    CreateTables,
-    Delete,
-    DropTables,
-    Exists,
     Insert,
-    Select,
     Statement,
     Update,
     schemas_of,
