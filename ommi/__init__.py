@@ -12,7 +12,7 @@ from ommi.effects.catching import catch
 from ommi.effects.effect import Effect, Outcome
 from ommi.effects.finding import Query, Rows, find
 from ommi.effects.many import attempt, bracket, gather, race, sleep, traverse, validate
-from ommi.effects.operations import add, add_all, delete, reload, save, upsert
+from ommi.effects.operations import add, add_all, advisory_lock, delete, reload, save, upsert
 from ommi.effects.pointfree import alt, bind, lash, map_, tap
 from ommi.effects.program import Prog, effect
 from ommi.effects.schedule import Schedule
@@ -126,6 +126,7 @@ __all__ = [
     "Version",
     "add",
     "add_all",
+    "advisory_lock",
     "all_of",
     "alt",
     "any_of",

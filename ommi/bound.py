@@ -129,9 +129,16 @@ class BoundEffect(Binding[T_co, E_co]):
         return self._bound(self.source.merge())
 
     def transactional(
-        self, *, isolation: IsolationLevel | None = None, read_only: bool = False, timeout: float | None = None
+        self,
+        *,
+        isolation: IsolationLevel | None = None,
+        read_only: bool = False,
+        timeout: float | None = None,
+        deferrable: bool = False,
     ) -> BoundEffect[T_co, E_co | DatabaseError]:
-        return self._bound(self.source.transactional(isolation=isolation, read_only=read_only, timeout=timeout))
+        return self._bound(
+            self.source.transactional(isolation=isolation, read_only=read_only, timeout=timeout, deferrable=deferrable)
+        )
 
     def savepoint(self) -> BoundEffect[T_co, E_co | DatabaseError]:
         return self._bound(self.source.savepoint())

@@ -11,10 +11,11 @@ from returns.result import Failure, Result, Success
 from typing_extensions import TypeVar
 
 from ommi.block import Transaction
-from ommi.drivers.driver import Driver
+from ommi.drivers.driver import Driver, Pooled
 from ommi.drivers.registry import driver_for, redacted
 from ommi.effects.effect import Effect
 from ommi.effects.operations import SchemaOperations
+from ommi.errors import UnsupportedOperation
 from ommi.runtime.clock import Clock, SystemClock
 from ommi.runtime.pump import Pump
 from ommi.session import Session, check_effect, outcome
@@ -55,6 +56,21 @@ class Ommi(Session):
     def driver(self) -> Driver:
         """The driver underneath."""
         return self._driver
+
+    @property
+    def pool(self) -> Pooled:
+        """The pool of connections, for its figures: `db.pool.stats()`.
+
+        `UnsupportedOperation` where the driver has none that anybody could run out of.
+        """
+        self._check_open()
+        pool: Pooled | None = getattr(self._driver, "pool", None)
+        if pool is None:
+            raise UnsupportedOperation(
+                f"{self._driver.name} has no pool of connections whose figures say anything",
+                hint="ask on a database behind a network, such as PostgreSQL",
+            )
+        return pool
 
     async def __aenter__(self) -> Self:
         await self._driver.open()

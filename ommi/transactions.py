@@ -22,6 +22,9 @@ class IsolationLevel(IntEnum):
 class TransactionOptions:
     """How a transaction is to run; `None` leaves the choice to the database. `timeout` is in seconds.
 
+    `deferrable`: a serializable, read-only transaction waits at its beginning until it can neither fail nor make
+    another one fail, where the database has such transactions.
+
     `retry_on_conflict` and `max_retries` are for `async with db.transaction(…)`, where only the beginning can be
     tried again: a block of code cannot be run twice. A program can, with `.transactional().retry(…)`.
     """
@@ -31,10 +34,13 @@ class TransactionOptions:
     timeout: float | None = None
     retry_on_conflict: bool = False
     max_retries: int = 3
+    deferrable: bool = False
 
     def __post_init__(self) -> None:
         level: object = self.isolation_level
         if level is not None and not isinstance(level, IsolationLevel):
             raise TypeError(f"an isolation level is a member such as IsolationLevel.SERIALIZABLE, not {level!r}")
+        if self.deferrable and not (self.read_only and level is IsolationLevel.SERIALIZABLE):
+            raise ValueError("deferrable=True is said of a transaction that is SERIALIZABLE and read_only: say so, too")
         if self.timeout is not None and not self.timeout >= 0:
             raise ValueError(f"the timeout of a transaction is in seconds, zero or more, not {self.timeout!r}")

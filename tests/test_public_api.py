@@ -74,6 +74,7 @@ PUBLIC = [
     "Version",
     "add",
     "add_all",
+    "advisory_lock",
     "all_of",
     "alt",
     "any_of",

@@ -15,7 +15,7 @@ from ommi.schema import Row
 from ommi.transactions import IsolationLevel, TransactionOptions
 from ommi.values import Storage
 
-__all__ = ["Capabilities", "Driver", "Executor", "Request", "Transaction"]
+__all__ = ["Capabilities", "Driver", "Executor", "PoolStats", "Pooled", "Request", "Transaction"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,4 +106,28 @@ class Driver(Executor, Protocol):
 
     async def begin(self, options: TransactionOptions, /) -> Transaction:
         """Take a connection and begin. A level the database does not have is an `UnsupportedOperation`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PoolStats:
+    """The figures of a pool: how things stand, and what happened since it was opened.
+
+    `waited` is the time, in seconds, that all who asked have waited for a connection together.
+    """
+
+    in_use: int
+    idle: int
+    waiting: int
+    acquired: int
+    created: int
+    closed: int
+    waited: float
+
+
+class Pooled(Protocol):
+    """A pool of connections: what a driver's `pool` is, if it has one."""
+
+    def stats(self) -> PoolStats:
+        """The figures of this moment."""
         ...

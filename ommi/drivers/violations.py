@@ -7,6 +7,7 @@ from typing import assert_never
 
 from ommi.errors import CheckViolation, ForeignKeyViolation, NotNullViolation, UniqueViolation
 from ommi.query.statements import (
+    AdvisoryLock,
     Count,
     CreateTables,
     Delete,
@@ -39,6 +40,8 @@ def action(statement: Statement) -> str:
             return f"creating the tables of {names}"
         case DropTables():
             return f"dropping the tables of {names}"
+        case AdvisoryLock():
+            return "waiting for an advisory lock"
         case _:
             assert_never(statement)
 

@@ -183,12 +183,14 @@ class Effect(  # type: ignore[type-var]  # as in every container of `returns`: K
         isolation: IsolationLevel | None = None,
         read_only: bool = False,
         timeout: float | None = None,
+        deferrable: bool = False,
     ) -> Effect[T_co, E_co | DatabaseError]:
         """Run as one transaction: all of it is committed, or, unless it succeeds, nothing.
 
-        Inside another transaction it is a savepoint. `timeout` is in seconds, for the whole of it.
+        Inside another transaction it is a savepoint. `timeout` is in seconds, for the whole of it. The options are
+        those of `TransactionOptions`.
         """
-        return Transact(self, TransactionOptions(isolation, read_only, timeout))
+        return Transact(self, TransactionOptions(isolation, read_only, timeout, deferrable=deferrable))
 
     def savepoint(self) -> Effect[T_co, E_co | DatabaseError]:
         """Undo this part, and only it, unless it succeeds; outside a transaction it is one of its own."""

@@ -7,6 +7,7 @@ A record is read when the effect is made, so a later change of the instance chan
 from __future__ import annotations
 
 from collections.abc import Iterable
+from hashlib import sha256
 from typing import Any
 
 from typing_extensions import TypeVar
@@ -17,12 +18,12 @@ from ommi.effects.origin import origin
 from ommi.errors import ConstraintViolation, DatabaseError, EncodeError, NotFound, StaleRecord
 from ommi.models import ModelCollection, global_collection, ordered, ref, schema_of
 from ommi.query.expressions import And, Column, Comparison, Expression, ExpressionNode, Literal, PredicateNode
-from ommi.query.statements import CreateTables, DropTables, Insert, OnConflict, Select, Update
+from ommi.query.statements import AdvisoryLock, CreateTables, DropTables, Insert, OnConflict, Select, Update
 from ommi.query.statements import Delete as DeleteStatement
 from ommi.schema import Field, Schema
-from ommi.values import DEFAULT, MAX_INT
+from ommi.values import DEFAULT, MAX_INT, MIN_INT
 
-__all__ = ["SchemaOperations", "add", "add_all", "delete", "reload", "save", "upsert"]
+__all__ = ["SchemaOperations", "add", "add_all", "advisory_lock", "delete", "reload", "save", "upsert"]
 
 M = TypeVar("M")
 
@@ -138,6 +139,20 @@ def reload(record: M, /) -> Effect[M, NotFound | DatabaseError]:
     except EncodeError as error:
         return _refused(error)
     return Perform(Select(schema, where=where), Answer.ONE, origin=origin())
+
+
+def advisory_lock(key: int | str, /) -> Effect[None, DatabaseError]:
+    """Wait for a lock that has a meaning to the application alone, and keep it until the transaction ends.
+
+    The key is a 64-bit number, or a text, which stands for one. Needs a transaction, and a database that has such
+    locks: PostgreSQL.
+    """
+    number: object = key
+    if isinstance(number, str):
+        number = int.from_bytes(sha256(number.encode()).digest()[:8], signed=True)
+    if type(number) is not int or not MIN_INT <= number <= MAX_INT:
+        raise TypeError(f"advisory_lock(…) takes a text or a whole number of 64 bits, not {key!r}")
+    return Perform(AdvisoryLock(number), Answer.PLAIN, origin=origin())
 
 
 class SchemaOperations:

@@ -35,6 +35,7 @@ from ommi.effects.effect import (
     Transact,
 )
 from ommi.query.statements import (
+    AdvisoryLock,
     Count,
     CreateTables,
     Delete,
@@ -146,6 +147,8 @@ def operation_text(perform: Perform[Any, Any]) -> str:
             return f"schema.create() of {', '.join(schema.name for schema in schemas)}"
         case DropTables(schemas):
             return f"schema.drop() of {', '.join(schema.name for schema in schemas)}"
+        case AdvisoryLock(key):
+            return f"advisory_lock({key})"
         case _:
             assert_never(perform.statement)
 
@@ -214,6 +217,8 @@ def _perform(perform: Perform[Any, Any]) -> str:
             return "schema.create()"
         case DropTables():
             return "schema.drop()"
+        case AdvisoryLock(key):
+            return f"advisory_lock({key})"
         case _:
             assert_never(perform.statement)
 
@@ -250,6 +255,8 @@ def _options(options: TransactionOptions) -> str:
         said.append(f"isolation=IsolationLevel.{options.isolation_level.name}")
     if options.read_only:
         said.append("read_only=True")
+    if options.deferrable:
+        said.append("deferrable=True")
     if options.timeout is not None:
         said.append(f"timeout={options.timeout}")
     return ", ".join(said)

@@ -31,6 +31,7 @@ from ommi.query.expressions import (
     predicate,
 )
 from ommi.query.statements import (
+    AdvisoryLock,
     Count,
     CreateTables,
     Delete,
@@ -77,6 +78,8 @@ def outline(node_: Node, values: list[Literal]) -> Hashable:
             return ("create", schemas)
         case DropTables(schemas):
             return ("drop", schemas)
+        case AdvisoryLock(key):
+            return ("advisory lock", key)
         case _:
             assert_never(node_)
 

@@ -9,6 +9,7 @@ from ommi.query.expressions import ExpressionNode, Order, PredicateNode
 from ommi.schema import Field, Schema
 
 __all__ = [
+    "AdvisoryLock",
     "Count",
     "CreateTables",
     "Delete",
@@ -152,12 +153,20 @@ class DropTables:
     schemas: tuple[Schema, ...]
 
 
-Statement: TypeAlias = Select | Count | Exists | Insert | Update | Delete | CreateTables | DropTables
+@final
+@dataclass(frozen=True, slots=True)
+class AdvisoryLock:
+    """Wait for the lock that a number stands for, and keep it until the transaction ends. Answered by `None`."""
+
+    key: int
+
+
+Statement: TypeAlias = Select | Count | Exists | Insert | Update | Delete | CreateTables | DropTables | AdvisoryLock
 
 
 def is_write(statement: Statement) -> bool:
     """Whether running the statement can change the database."""
-    return not isinstance(statement, (Select, Count, Exists))
+    return not isinstance(statement, (Select, Count, Exists, AdvisoryLock))
 
 
 def schemas_of(statement: Statement) -> tuple[Schema, ...]:
@@ -167,5 +176,7 @@ def schemas_of(statement: Statement) -> tuple[Schema, ...]:
             return (query.schema,)
         case CreateTables(schemas) | DropTables(schemas):
             return schemas
+        case AdvisoryLock():
+            return ()
         case _:
             return (statement.schema,)

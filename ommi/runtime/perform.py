@@ -10,7 +10,7 @@ from ommi.drivers.driver import Request
 from ommi.effects.effect import Answer, Perform
 from ommi.errors import MultipleFound, NotFound, QueryRejected, StaleRecord, UnsupportedOperation
 from ommi.models import rows_reader
-from ommi.query.statements import Insert, Select, is_write
+from ommi.query.statements import AdvisoryLock, Insert, Select, is_write
 from ommi.query.text import select_text
 from ommi.runtime.calls import Fill
 from ommi.schema import Field, Row, Schema
@@ -25,6 +25,11 @@ def request(
 ) -> Request:
     """What the driver is asked; `options` are those of the transaction it happens in, if there is one."""
     statement = perform.statement
+    if isinstance(statement, AdvisoryLock) and options is None:
+        raise UnsupportedOperation(
+            "advisory_lock(…) outside a transaction would be given back at once: "
+            "put .transactional() around the program"
+        )
     if not isinstance(statement, Select):
         if options is not None and options.read_only and is_write(statement):
             raise QueryRejected("a write inside a transaction that was begun read_only=True: begin it without")

@@ -8,9 +8,10 @@ from ommi.drivers.driver import Request
 from ommi.drivers.memory.reading import count, exists, select
 from ommi.drivers.memory.tables import Catalog, Journal, Restorable, View
 from ommi.drivers.memory.writing import Writer
-from ommi.errors import LockTimeout, QueryRejected
+from ommi.errors import LockTimeout, QueryRejected, UnsupportedOperation
 from ommi.query.outline import literals
 from ommi.query.statements import (
+    AdvisoryLock,
     Count,
     CreateTables,
     Delete,
@@ -176,6 +177,10 @@ def _run(request: Request, view: View, journal: Journal | None) -> Any:
             return count(view, query)
         case Exists(query):
             return exists(view, query)
+        case AdvisoryLock():
+            raise UnsupportedOperation(
+                "memory has no advisory locks: a transaction that writes is the only one, so none is needed"
+            )
         case _:
             assert journal is not None
             return _write(statement, Writer(view.catalog, journal))

@@ -9,8 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, final
 
+from ommi.drivers.driver import PoolStats
 from ommi.drivers.postgres.connection import Connection
-from ommi.drivers.stats import PoolStats
 from ommi.drivers.violations import action
 from ommi.errors import PoolTimeout
 from ommi.query.statements import Statement

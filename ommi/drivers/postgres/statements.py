@@ -11,6 +11,7 @@ from ommi.drivers.postgres.tables import create_tables, drop_tables
 from ommi.drivers.postgres.updating import moves_keys, update
 from ommi.drivers.sql.compiler import Compiler
 from ommi.query.statements import (
+    AdvisoryLock,
     Count,
     CreateTables,
     Delete,
@@ -36,7 +37,7 @@ def needs_transaction(statement: Statement) -> bool:
             return moves_keys(statement)
         case CreateTables() | DropTables():
             return True
-        case Select() | Count() | Exists() | Delete():
+        case Select() | Count() | Exists() | Delete() | AdvisoryLock():
             return False
         case _:
             assert_never(statement)
@@ -68,5 +69,8 @@ async def run(connection: Connection, compiler: Compiler, request: Request) -> A
             return await create_tables(connection, compiler, statement)
         case DropTables():
             return await drop_tables(connection, compiler, statement)
+        case AdvisoryLock(key):
+            await connection.fetch("SELECT pg_advisory_xact_lock($1::bigint)", (key,))
+            return None
         case _:
             assert_never(statement)

@@ -42,6 +42,8 @@ def begin_sql(options: TransactionOptions) -> str:
         parts.append(f"ISOLATION LEVEL {_LEVELS[options.isolation_level]}")
     if options.read_only:
         parts.append("READ ONLY")
+    if options.deferrable:
+        parts.append("DEFERRABLE")
     return " ".join(parts)
 
 

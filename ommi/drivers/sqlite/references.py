@@ -17,6 +17,7 @@ from ommi.errors import ForeignKeyViolation
 from ommi.query.expressions import Literal
 from ommi.query.outline import outline
 from ommi.query.statements import (
+    AdvisoryLock,
     Count,
     CreateTables,
     Delete,
@@ -93,7 +94,7 @@ def violated_reference(
                 return _after_update(connection, compiler, statement)
             case Delete():
                 return _after_delete(connection, compiler, statement)
-            case Select() | Count() | Exists() | CreateTables() | DropTables():
+            case Select() | Count() | Exists() | CreateTables() | DropTables() | AdvisoryLock():
                 return None
             case _:
                 assert_never(statement)

@@ -12,7 +12,8 @@ from ommi.drivers.sqlite.errors import translate
 from ommi.drivers.sqlite.insertion import insert
 from ommi.drivers.sqlite.tables import create_tables, drop_tables
 from ommi.drivers.sqlite.updating import update
-from ommi.query.statements import Count, CreateTables, Delete, DropTables, Exists, Insert, Select, Update
+from ommi.errors import UnsupportedOperation
+from ommi.query.statements import AdvisoryLock, Count, CreateTables, Delete, DropTables, Exists, Insert, Select, Update
 
 __all__ = ["run"]
 
@@ -45,6 +46,10 @@ def run(connection: sqlite3.Connection, compiler: Compiler, request: Request, *,
             return create_tables(connection, compiler, statement, in_transaction=in_transaction)
         case DropTables() as statement:
             return drop_tables(connection, compiler, statement, in_transaction=in_transaction)
+        case AdvisoryLock():
+            raise UnsupportedOperation(
+                "sqlite has no advisory locks: a transaction that writes is the only one, so none is needed"
+            )
         case _:
             assert_never(request.statement)
 
