@@ -53,8 +53,13 @@ def address(name: str, programs: Path) -> str:
     return shared(f"postgres-{name}", lambda directory: start(programs, directory)).url
 
 
-def start(programs: Path, directory: Path, *, port: int | None = None, settings: Sequence[str] = ()) -> Running:
-    """Start a server with its data in a directory that is there; the data, too, if a server ran there before."""
+def start(
+    programs: Path, directory: Path, *, port: int | None = None, settings: Sequence[str] = (), trusts: bool = True
+) -> Running:
+    """Start a server with its data in a directory that is there; it goes on with those of a server before.
+
+    One that no longer `trusts` everybody is known to run by its refusal.
+    """
     programs = _readable(programs, directory)
     data = directory / "data"
     if not data.exists():
@@ -77,7 +82,7 @@ def start(programs: Path, directory: Path, *, port: int | None = None, settings:
     )
     log.close()
     url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
-    _await(process, url, directory / "log")
+    _await(process, url, directory / "log", trusts=trusts)
     process.returncode = 0  # it goes on after this process, which is not to warn of that
     return Running(process.pid, str(data / "postmaster.pid"), url)
 
@@ -100,11 +105,14 @@ def _ask(url: str, *commands: str) -> None:
     asyncio.run(ask())
 
 
-def _await(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+def _await(process: subprocess.Popen[bytes], url: str, log: Path, *, trusts: bool) -> None:
     deadline = time.monotonic() + 60
     while True:
         try:
             _ask(url)
+        except asyncpg.InvalidPasswordError:
+            assert not trusts
+            return
         except (OSError, asyncpg.PostgresError) as error:
             if process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"the server did not start:\n{log.read_text()}") from error

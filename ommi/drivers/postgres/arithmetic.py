@@ -41,7 +41,8 @@ def _number(result: str) -> str:
 # PostgreSQL refuses a result that is too small for a float, which is 0.0 here: up to half of the least float, 2^-1074.
 # Where that can be, the operands are scaled by powers of two, which is exact, to see whether it is.
 _PRODUCT: Final = (
-    "CASE WHEN least(abs(a), abs(b)) < 2::float8 ^ (-537) AND greatest(abs(a), abs(b)) < 1 "
+    "CASE WHEN a IS NOT NULL AND b IS NOT NULL "  # least and greatest pass over what is missing
+    "AND least(abs(a), abs(b)) < 2::float8 ^ (-537) AND greatest(abs(a), abs(b)) < 1 "
     "AND (least(abs(a), abs(b)) * 2::float8 ^ 537) * (greatest(abs(a), abs(b)) * 2::float8 ^ 538) <= 1 "
     "THEN 0 ELSE a * b END"
 )
