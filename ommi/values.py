@@ -82,6 +82,8 @@ class FieldType:
     accepts: tuple[type[Any], ...] = ()
     element: FieldType | None = None
     """The type of a list field's elements."""
+    choices: tuple[Any, ...] = ()
+    """The canonical values there are, where they are few: of an enum or a literal."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,7 +98,9 @@ def _enum(cls: type[Enum], place: str) -> FieldType:
             raise ValueError(f"{value!r} is no value of {cls.__name__}")
         return member
 
-    return FieldType(kind, cls.__name__, dump, load_flags if issubclass(cls, Flag) else load, (cls,))
+    if issubclass(cls, Flag):
+        return FieldType(kind, cls.__name__, dump, load_flags, (cls,))
+    return FieldType(kind, cls.__name__, dump, load, (cls,), choices=tuple(by_value))
 
 
 def _literal(found: Any, place: str) -> FieldType:
@@ -109,7 +111,8 @@ def _literal(found: Any, place: str) -> FieldType:
     if kind is None:
         raise TypeError(f"{place}: {spelled(found)} cannot be stored: its values must all be of one type")
     member = _member(frozenset(CANONICAL[kind](choice) for choice in choices), type(choices[0]), spelled(found))
-    return FieldType(kind, spelled(found), member, member, (type(choices[0]),))
+    stored = tuple([CANONICAL[kind](choice) for choice in choices])
+    return FieldType(kind, spelled(found), member, member, (type(choices[0]),), choices=stored)
 
 
 def _literal_members(choices: tuple[Any, ...], name: str, place: str) -> FieldType:
@@ -120,7 +123,10 @@ def _literal_members(choices: tuple[Any, ...], name: str, place: str) -> FieldTy
     member = _member(frozenset(choices), cls, name)
     assert whole.load is not None
     restore = whole.load
-    return FieldType(whole.kind, name, lambda v: whole.dump(member(v)), lambda v: member(restore(v)), (cls,))
+    stored = tuple([whole.dump(choice) for choice in choices])
+    return FieldType(
+        whole.kind, name, lambda v: whole.dump(member(v)), lambda v: member(restore(v)), (cls,), choices=stored
+    )
 
 
 def _member(choices: frozenset[Any], cls: type[Any], name: str) -> Callable[[Any], Any]:

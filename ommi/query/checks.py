@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from hashlib import sha256
 
-from ommi.query.expressions import INT, Column, Comparison, Function, IsNull, Literal, Or, PredicateNode, predicate
+from ommi.query.expressions import (
+    INT,
+    STR,
+    Column,
+    Comparison,
+    Function,
+    IsNull,
+    Literal,
+    Membership,
+    Or,
+    PredicateNode,
+    predicate,
+)
 from ommi.query.standin import StandIn
 from ommi.schema import CheckRule, Field, Schema
+from ommi.values import Kind
 
-__all__ = ["check_predicates", "constraint_name", "max_length_name"]
+__all__ = ["check_predicates", "choice_predicates", "constraint_name", "max_length_name"]
 
 _LONGEST = 63
 """Bytes of an identifier, in PostgreSQL (`NAMEDATALEN` - 1), the least of all."""
@@ -24,6 +37,21 @@ def check_predicates(schema: Schema) -> tuple[tuple[CheckRule, PredicateNode], .
         return tuple(limits)
     row = StandIn(Column(schema, field) for field in schema.fields)
     return (*limits, *((rule, predicate(rule.condition(row), rule.name)) for rule in schema.checks))
+
+
+def choice_predicates(schema: Schema) -> tuple[tuple[CheckRule, PredicateNode], ...]:
+    """The rules that the values of enums and literals kept as text are among those there are."""
+    found: list[tuple[CheckRule, PredicateNode]] = []
+    for field in schema.fields:
+        if field.type.kind is not Kind.STR or not field.type.choices:
+            continue
+        column = Column(schema, field)
+        among: PredicateNode = Membership(column, tuple([Literal(choice, STR) for choice in field.type.choices]))
+        if field.nullable:
+            among = Or((IsNull(column), among))
+        name = constraint_name("ck", schema.table, field.column, "member")
+        found.append((CheckRule(name, (field.name,), lambda _, among=among: among), among))  # type: ignore[misc]
+    return tuple(found)
 
 
 def constraint_name(prefix: str, table: str, *parts: str) -> str:

@@ -46,7 +46,8 @@ class Endpoint:
             raw = await asyncpg.connect(
                 self.dsn,
                 timeout=self.connect_timeout,
-                statement_cache_size=0,
+                # its own cache is not used, but without one it would prepare nothing under a name
+                statement_cache_size=0 if self.pgbouncer else 1,
                 server_settings=dict(self.settings) or None,
                 **options,
             )
@@ -163,7 +164,7 @@ class Connection:
         try:
             async with asyncio.timeout(_PATIENCE):
                 # asyncpg waits here until the server has answered both the statement and the request to cancel it
-                await self.raw.execute("SELECT")
+                await self.raw.execute("ROLLBACK" if self.is_in_transaction else "SELECT")
                 if self.is_in_transaction:
                     await self.raw.execute("ROLLBACK")
         except Exception:  # noqa: BLE001 - whatever it is, the connection is not clean

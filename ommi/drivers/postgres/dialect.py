@@ -214,6 +214,7 @@ POSTGRES: Final = Dialect(
     server_default=_server_default,
     inline=_inline,
     check_names=_check_names,
+    checks_choices=True,
     references_apart=True,
     reference_options=" DEFERRABLE",
     orders_by_position=True,

@@ -8,6 +8,7 @@ from typing import Any, Final
 import asyncpg
 
 from ommi.drivers.sql.compiler import Compiler
+from ommi.drivers.sql.ddl import named_checks
 from ommi.drivers.violations import action, check_fails, missing_row, required, still_referred, taken
 from ommi.errors import (
     CheckViolation,
@@ -29,7 +30,6 @@ from ommi.errors import (
     StatementTimeout,
     UniqueViolation,
 )
-from ommi.query.checks import check_predicates
 from ommi.query.statements import Insert, Statement, Update, schemas_of
 from ommi.schema import Field, Reference, Schema
 
@@ -260,9 +260,7 @@ def _known(
             column: str | None = getattr(error, "column_name", None)
             return next((required(schema, field) for field in schema.fields if field.column == column), None)
         case "23514":
-            rules = [rule for rule, _ in check_predicates(schema)]
-            names = compiler.dialect.check_names([rule.name for rule in rules])
-            for rule, called in zip(rules, names, strict=True):
+            for called, rule, _ in named_checks(schema, compiler.dialect):
                 if name in (called, rule.name):
                     return check_fails(schema, rule)
         case "23505":

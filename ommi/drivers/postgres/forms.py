@@ -54,6 +54,12 @@ def _positional(value: Any) -> str:
             return json_text(value)
 
 
+def _load_datetime(value: datetime) -> datetime:
+    if value.tzinfo is None:  # asyncpg gives an infinity so
+        raise ValueError("infinity is no moment")
+    return value
+
+
 _set: Final = object.__setattr__
 
 
@@ -74,7 +80,7 @@ POSTGRES_STORAGE: Final = Storage(
         Kind.STR: Form(str),
         Kind.BYTES: Form(bytes),
         Kind.DECIMAL: Form(Decimal, _dump_decimal),
-        Kind.DATETIME: Form(datetime),
+        Kind.DATETIME: Form(datetime, None, _load_datetime),
         Kind.NAIVE_DATETIME: Form(datetime),
         Kind.DATE: Form(date),
         Kind.TIME: Form(time),

@@ -12,7 +12,7 @@ from ommi.drivers.postgres.statements import needs_transaction, run
 from ommi.drivers.postgres.transaction import PostgresTransaction, Shield, begin_sql
 from ommi.drivers.sql.compiler import Compiler
 from ommi.errors import OmmiError
-from ommi.query.statements import CreateTables, DropTables, is_write
+from ommi.query.statements import CreateTables, DropTables, Statement, is_write
 from ommi.transactions import TransactionOptions
 
 __all__ = ["Session"]
@@ -26,7 +26,6 @@ class Session:
         self._shield = shield
         self.pool = Pool(endpoint.connect, options)
         self._compiler = compiler
-        self._alone = not endpoint.pgbouncer
 
     async def open(self) -> None:
         """Connect, and check that the server answers."""
@@ -42,17 +41,16 @@ class Session:
         lease.statement = statement = request.statement
         connection = lease.connection
         try:
-            if self._alone and not needs_transaction(statement):
-                value = await run(connection, self._compiler, request)
-            else:
+            if needs_transaction(statement):
                 value = await self._in_transaction(connection, request)
+            else:
+                value = await run(connection, self._compiler, request)
         except Exception as error:
+            found = self._meaning(error, connection, statement)
             await self._give_back(lease)
-            if isinstance(error, OmmiError) or not is_database_error(error):
+            if found is error:
                 raise
-            if is_lost(error) or connection.is_closed:
-                raise lost(error, statement, unknown=is_write(statement) and connection.sent) from error
-            raise translate(error, self._compiler, statement, connection.sql, connection.parameters) from error
+            raise found from error
         except BaseException:
             await self._give_back(lease)
             raise
@@ -61,8 +59,14 @@ class Session:
         self.pool.release(lease)
         return value
 
+    def _meaning(self, error: Exception, connection: Connection, statement: Statement) -> Exception:
+        if isinstance(error, OmmiError) or not is_database_error(error):
+            return error
+        if is_lost(error) or connection.is_closed:
+            return lost(error, statement, unknown=is_write(statement) and connection.sent)
+        return translate(error, self._compiler, statement, connection.sql, connection.parameters)
+
     async def _in_transaction(self, connection: Connection, request: Request) -> Any:
-        # behind a pooler in transaction mode, two round trips reach the same server only within a transaction
         await connection.command("BEGIN")
         value = await run(connection, self._compiler, request)
         await connection.command("COMMIT")
@@ -90,10 +94,11 @@ class Session:
         try:
             await connection.command(begin_sql(options))
         except Exception as error:
+            broken = is_lost(error) or connection.is_closed
             await self._give_back(lease)
             if not is_database_error(error):
                 raise
-            if is_lost(error) or connection.is_closed:
+            if broken:
                 raise lost(error, None, unknown=False) from error
             raise translate(error, self._compiler) from error
         except BaseException:

@@ -6,12 +6,12 @@ from ommi.drivers.sql.dialect import Dialect
 from ommi.drivers.sql.fragment import Place, render
 from ommi.drivers.sql.translation import Scope, Translation
 from ommi.errors import UnsupportedOperation
-from ommi.query.checks import check_predicates
+from ommi.query.checks import check_predicates, choice_predicates
 from ommi.query.expressions import Literal, PredicateNode
 from ommi.query.outline import outline
 from ommi.schema import CheckRule, Field, Index, OnDelete, Reference, Schema
 
-__all__ = ["create_index", "create_table", "drop_table", "reference_definition"]
+__all__ = ["create_index", "create_table", "drop_table", "named_checks", "reference_definition"]
 
 _ON_DELETE = {OnDelete.RESTRICT: "", OnDelete.CASCADE: " ON DELETE CASCADE", OnDelete.SET_NULL: " ON DELETE SET NULL"}
 """RESTRICT is left to the default, NO ACTION: that one looks when the statement is over, so that a statement may
@@ -27,9 +27,7 @@ def create_table(schema: Schema, dialect: Dialect) -> list[str]:
     parts = [_column(field, schema, dialect) for field in schema.fields]
     if _definition(schema, dialect) is None:
         parts.append(f"PRIMARY KEY ({_columns(schema.key, dialect)})")
-    rules = check_predicates(schema)
-    names = dialect.check_names([rule.name for rule, _ in rules])
-    parts += [_check(name, *rule, schema, dialect) for name, rule in zip(names, rules, strict=True)]
+    parts += [_check(name, rule, condition, schema, dialect) for name, rule, condition in named_checks(schema, dialect)]
     if not dialect.references_apart:
         parts += [reference_definition(reference, dialect) for reference in schema.references if reference.enforced]
     inside = ",\n  ".join(parts)
@@ -37,6 +35,13 @@ def create_table(schema: Schema, dialect: Dialect) -> list[str]:
     # of several that a row violates, the one declared first is to be reported
     indexes = schema.indexes[::-1] if dialect.newest_index_first else schema.indexes
     return [table, *(create_index(index, schema, dialect) for index in indexes)]
+
+
+def named_checks(schema: Schema, dialect: Dialect) -> list[tuple[str, CheckRule, PredicateNode]]:
+    """The rules for each row, with the names of their constraints in the database."""
+    rules = [*check_predicates(schema), *(choice_predicates(schema) if dialect.checks_choices else ())]
+    names = dialect.check_names([rule.name for rule, _ in rules])
+    return [(name, *rule) for name, rule in zip(names, rules, strict=True)]
 
 
 def drop_table(schema: Schema, dialect: Dialect) -> str:

@@ -108,6 +108,8 @@ class Dialect:
     """A stored value of a kind as SQL text: for the schema, which takes no parameters."""
     check_names: Callable[[Sequence[str]], Sequence[str]] = tuple
     """What the checks of a table are called in the schema, so that the first that fails is the one reported."""
+    checks_choices: bool = False
+    """Whether the database, too, checks that the values of enums are among those there are."""
     newest_index_first: bool = False
     """Whether, of several unique indexes that a row violates, the one made last is reported."""
     references_apart: bool = False

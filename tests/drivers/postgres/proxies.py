@@ -28,19 +28,24 @@ def serving(serve: Serve) -> Iterator[int]:
             task = asyncio.current_task()
             assert task is not None
             tasks.add(task)
-            with suppress(OSError, asyncio.IncompleteReadError, ssl.SSLError):
-                await serve(reader, writer)
-            writer.close()
-            tasks.discard(task)
+            try:
+                with suppress(OSError, asyncio.IncompleteReadError, ssl.SSLError):
+                    await serve(reader, writer)
+            finally:
+                tasks.discard(task)
+                writer.close()
+                with suppress(OSError, ssl.SSLError):
+                    await writer.wait_closed()
 
         server = await asyncio.start_server(served, "127.0.0.1", 0)
         port.append(server.sockets[0].getsockname()[1])
         ready.set()
         await stop.wait()
         server.close()
-        for task in tuple(tasks):
+        left = tuple(tasks)
+        for task in left:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*left, return_exceptions=True)
 
     thread = threading.Thread(target=lambda: loop.run_until_complete(main()), daemon=True)
     thread.start()
@@ -73,25 +78,30 @@ def pooling(url: str) -> Serve:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         startup = await _startup(reader, writer)
         sessions = [await _connect(url), await _connect(url)]
-        for number, (_, to) in enumerate(sessions):
-            to.write(startup)
-            async for message in _answers(sessions[number]):
-                if number == 0:
-                    writer.write(message)
+        for session in sessions:
+            session[1].write(startup)
+            greeting = [message async for message in _answers(session)]
+        writer.write(b"".join(greeting))
         current = 0
+
+        async def relay(session: Streams) -> None:
+            nonlocal current
+            while True:
+                async for message in _answers(session):
+                    if message[:1] == b"Z" and message[-1:] == b"I":  # no transaction is open
+                        current = 1 - current
+                    writer.write(message)
+
+        relays = [asyncio.create_task(relay(session)) for session in sessions]
         try:
             while True:
-                kind, message = await _message(reader)
+                _, message = await _message(reader)
                 sessions[current][1].write(message)
-                if kind in b"QS":  # a simple query, or the end of an extended one
-                    async for answer in _answers(sessions[current]):
-                        writer.write(answer)
-                        last = answer
-                    if last[-1:] == b"I":
-                        current = 1 - current
         finally:
-            for _, to in sessions:
+            for task, (_, to) in zip(relays, sessions, strict=True):
+                task.cancel()
                 to.close()
+            await asyncio.gather(*relays, return_exceptions=True)
 
     return serve
 
