@@ -1,28 +1,36 @@
 """Runs every row for every contender, each measurement in a fresh process, interleaved; prints ratios to raw.
 
-`python -m benchmarks [--row NAME …] [--contender NAME …] [--repeat 5] [--json FILE]`
+`python -m benchmarks [--database postgres] [--row NAME …] [--contender NAME …] [--repeat 5] [--json FILE]`
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
 import anyio
 
-from benchmarks.contenders import CONTENDERS
+from benchmarks import contenders as sqlite
+from benchmarks import postgres
+from benchmarks.contenders import Contender
 from benchmarks.rows import ROWS
 
+Contenders = dict[str, tuple[Callable[[], Contender], str]]
+DATABASES: dict[str, Contenders] = {"sqlite": sqlite.CONTENDERS, "postgres": postgres.CONTENDERS}
 
-async def _once(row: str, contender: str) -> float:
-    made = CONTENDERS[contender][0]()
+
+async def _once(row: str, make: Callable[[], Contender]) -> float:
+    made = make()
     with TemporaryDirectory() as folder:
         await made.open(Path(folder) / "benchmark.db")
         try:
@@ -31,9 +39,9 @@ async def _once(row: str, contender: str) -> float:
             await made.close()
 
 
-def _measured(row: str, contender: str) -> float:
+def _measured(database: str, row: str, contender: str) -> float:
     """Seconds, in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks", "--one", row, contender]
+    command = [sys.executable, "-m", "benchmarks", "--database", database, "--one", row, contender]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     return float(done.stdout)
 
@@ -53,33 +61,62 @@ def main() -> None:
         prog="python -m benchmarks", description=__doc__.splitlines()[0] if __doc__ else ""
     )
     parser.add_argument("--row", action="append", choices=[*ROWS], help="only this row (may be repeated)")
-    parser.add_argument("--contender", action="append", choices=[*CONTENDERS], help="only this one, besides raw")
+    parser.add_argument("--contender", action="append", help="only this one, besides raw")
+    parser.add_argument("--database", choices=[*DATABASES], default="sqlite", help="on which database")
     parser.add_argument("--repeat", type=int, default=5, help="measurements of each (default 5)")
     parser.add_argument("--json", type=Path, help="write the seconds of all measurements to this file")
     parser.add_argument("--one", nargs=2, metavar=("ROW", "CONTENDER"), help="one measurement in this process; seconds")
     chosen = parser.parse_args()
+    found = DATABASES[chosen.database]
+    if unknown := [name for name in chosen.contender or () if name not in found]:
+        parser.error(f"{', '.join(unknown)}: on {chosen.database} there are {', '.join(found)}")
     if chosen.one:
         row, contender = chosen.one
-        print(anyio.run(_once, row, contender, backend=CONTENDERS[contender][1]))
+        make, loop = found[contender]
+        print(anyio.run(_once, row, make, backend=loop))
         return
+    with _server(chosen.database):
+        _compare(chosen, found)
+
+
+@contextmanager
+def _server(database: str) -> Iterator[None]:
+    """A server of the benchmark's own, for a database that has one."""
+    if database == "sqlite" or postgres.URL in os.environ:
+        yield
+        return
+    from tests.servers import postgres as server
+    from tests.servers.room import close_room, open_room
+
+    opened = open_room()
+    try:
+        os.environ[postgres.URL] = server.address("benchmark", server.bundled())
+        yield
+    finally:
+        if opened:
+            close_room()
+
+
+def _compare(chosen: argparse.Namespace, found: Contenders) -> None:
     rows: list[str] = chosen.row or [*ROWS]
-    contenders: list[str] = ["raw", *(name for name in chosen.contender or CONTENDERS if name != "raw")]
+    contenders: list[str] = ["raw", *(name for name in chosen.contender or found if name != "raw")]
     times: dict[str, dict[str, list[float]]] = {row: {name: [] for name in contenders} for row in rows}
     for row in rows:
         for turn in range(chosen.repeat):
             order = contenders[turn % len(contenders) :] + contenders[: turn % len(contenders)]
             for name in order:
-                times[row][name].append(_measured(row, name))
+                times[row][name].append(_measured(chosen.database, row, name))
             print(f"\r{row}: {turn + 1} of {chosen.repeat}".ljust(60), end="", file=sys.stderr, flush=True)
     print("\r".ljust(61) + "\r", end="", file=sys.stderr)
     print(
-        f"time relative to raw aiosqlite (median of {chosen.repeat}); "
-        f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}"
+        f"time relative to raw {'asyncpg' if chosen.database == 'postgres' else 'aiosqlite'} "
+        f"(median of {chosen.repeat}); Python {platform.python_version()}, "
+        f"{'PostgreSQL' if chosen.database == 'postgres' else f'SQLite {sqlite3.sqlite_version}'}"
     )
     print("\n".join(_table(times, contenders)))
     if chosen.json is not None:
         chosen.json.write_text(json.dumps(times, indent=1))
-    if chosen.row is None:
+    if chosen.row is None and chosen.database == "sqlite":
         from benchmarks.interpreter import measure
 
         print("\ncost of a step without I/O, in microseconds")

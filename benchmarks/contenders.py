@@ -28,6 +28,7 @@ class Contender(Protocol):
     async def insert_many(self, records: list[Record]) -> int: ...
     async def fetch(self) -> list[Record]: ...
     async def get(self, key: int) -> Record: ...
+    async def get_at_once(self, key: int) -> Record: ...
     async def page(self, age: int) -> list[Record]: ...
     async def update(self, key: int, age: int) -> int: ...
     async def count(self, age: int) -> int: ...
@@ -65,6 +66,9 @@ class RawAiosqlite:
     async def get(self, key: int) -> Record:
         (row,) = await self.connection.execute_fetchall(f"{SELECT} WHERE id = ?", (key,))
         return stored(row)
+
+    async def get_at_once(self, key: int) -> Record:
+        return await self.get(key)
 
     async def page(self, age: int) -> list[Record]:
         return [stored(row) for row in await self.connection.execute_fetchall(_PAGE, (age, True))]
@@ -123,6 +127,9 @@ class RawTight:
     async def get(self, key: int) -> Record:
         (row,) = await self.call(lambda: self.connection.execute(f"{SELECT} WHERE id = ?", (key,)).fetchall())
         return stored(row)
+
+    async def get_at_once(self, key: int) -> Record:
+        return await self.get(key)
 
     async def page(self, age: int) -> list[Record]:
         return [stored(row) for row in await self.call(lambda: self.connection.execute(_PAGE, (age, True)).fetchall())]
@@ -192,6 +199,9 @@ class WithOmmi:
 
     async def get(self, key: int) -> Record:
         return (await self.database.run(find(Record).where(lambda r: r.id == key).one())).unwrap()
+
+    async def get_at_once(self, key: int) -> Record:
+        return await self.get(key)
 
     async def page(self, age: int) -> list[Record]:
         query = find(Record).where(

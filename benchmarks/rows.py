@@ -115,7 +115,7 @@ async def twenty_tasks(contender: Contender) -> float:
 
     async def work(first: int) -> None:
         for number in range(first, first + 50):
-            check(await contender.get(number + 1), number)
+            check(await contender.get_at_once(number + 1), number)
 
     start = time.perf_counter()
     async with anyio.create_task_group() as group:
@@ -147,4 +147,4 @@ ROWS: dict[str, Row] = {
     "20 tasks, get by key": twenty_tasks,
     "transaction of 6 statements": transaction,
 }
-"""The rows of performance.md that exist for SQLite so far, by their names there."""
+"""The rows of performance.md that exist so far, by their names there."""

@@ -1,11 +1,13 @@
 """PostgreSQL does what every driver does, in version 18 and in the one that the machine has."""
 
 from contextlib import AbstractAsyncContextManager
+from typing import ClassVar
 
 import pytest
 
-from ommi import Ommi, find
+from ommi import IsolationLevel, Ommi, find
 from ommi.testing import DriverSuite
+from ommi.testing.anomalies import Anomaly
 from ommi.testing.models import suite_models
 from ommi.testing.outcomes import succeeds
 from ommi.testing.programs import in_turn
@@ -14,8 +16,17 @@ from tests.servers.postgres import installed
 EMPTY = in_turn(*(find(model).everything().delete() for model in reversed(tuple(suite_models)))).transactional()
 
 
+SKEWED = frozenset({Anomaly.WRITE_SKEW, Anomaly.PREDICATE_WRITE_SKEW})
+
+
 class PostgresSuite(DriverSuite):
     url: str
+    anomalies: ClassVar = {
+        IsolationLevel.READ_COMMITTED: SKEWED
+        | {Anomaly.LOST_UPDATE, Anomaly.NON_REPEATABLE_READ, Anomaly.READ_SKEW, Anomaly.PHANTOM},
+        IsolationLevel.REPEATABLE_READ: SKEWED,
+        IsolationLevel.SNAPSHOT: SKEWED,
+    }
 
     def database(self) -> AbstractAsyncContextManager[Ommi]:
         return Ommi.connect(self.url)

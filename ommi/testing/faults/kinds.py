@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Final, assert_never
 
 from ommi.query.statements import (
+    AdvisoryLock,
     Count,
     CreateTables,
     Delete,
@@ -127,5 +128,7 @@ def statement_label(statement: Statement) -> str:
             return "create tables"
         case DropTables():
             return "drop tables"
+        case AdvisoryLock(key):
+            return f"advisory_lock({key})"
         case _:
             assert_never(statement)
