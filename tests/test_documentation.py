@@ -9,13 +9,21 @@ import asyncio
 import contextlib
 import inspect
 import io
+import os
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+
+try:
+    from tests.servers.postgres import create_database
+except ModuleNotFoundError:  # in the process of a page, which needs none of it
+    pass
 
 _ROOT = Path(__file__).resolve().parent.parent
 _BLOCK = re.compile(
@@ -64,9 +72,14 @@ def run_page(path: Path) -> None:
                 )
 
 
-def checked(directory: Path, *arguments: str) -> None:
+def checked(directory: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
     ended = subprocess.run(
-        [sys.executable, "-W", "error", *arguments], cwd=directory, capture_output=True, encoding="utf-8", check=False
+        [sys.executable, "-W", "error", *arguments],
+        cwd=directory,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        env={**os.environ, **(environment or {})},
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
@@ -85,8 +98,17 @@ def examples() -> dict[str, tuple[str, ...]]:
 
 
 @pytest.mark.parametrize("name", examples())
-def test_the_examples_run(name: str, tmp_path: Path) -> None:
-    checked(tmp_path, *examples()[name])
+def test_the_examples_run(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    environment = {}
+    if '"postgresql://"' in (_ROOT / name).read_text(encoding="utf-8") if name.endswith(".md") else False:
+        url = urlsplit(create_database(request.getfixturevalue("postgres_18"), "ommi_documentation"))
+        environment = {
+            "PGHOST": str(url.hostname),
+            "PGPORT": str(url.port),
+            "PGUSER": str(url.username),
+            "PGDATABASE": url.path.removeprefix("/"),
+        }
+    checked(tmp_path, *examples()[name], environment=environment)
 
 
 def test_a_block_that_prints_something_else_is_found(tmp_path: Path) -> None:
