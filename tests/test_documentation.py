@@ -20,10 +20,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-try:
+with contextlib.suppress(ModuleNotFoundError):  # in the process of a page, which needs none of it
     from tests.servers.postgres import create_database
-except ModuleNotFoundError:  # in the process of a page, which needs none of it
-    pass
 
 _ROOT = Path(__file__).resolve().parent.parent
 _BLOCK = re.compile(

@@ -1,5 +1,6 @@
 """PostgreSQL does what every driver does, in version 18 and in the one that the machine has."""
 
+import os
 from contextlib import AbstractAsyncContextManager
 from typing import ClassVar
 
@@ -42,7 +43,7 @@ class TestPostgres18(PostgresSuite):
         self.url = postgres_18
 
 
-if installed() is not None:
+if installed() is not None and not os.environ.get("OMMI_TEST_NEWEST_SERVERS"):
 
     class TestPostgresInstalled(PostgresSuite):
         @pytest.fixture(autouse=True)

@@ -33,7 +33,16 @@ from ommi.errors import (
 from ommi.query.statements import Insert, Statement, Update, schemas_of
 from ommi.schema import Field, Reference, Schema
 
-__all__ = ["failed_to_connect", "is_database_error", "is_lost", "lost", "stale_plan", "translate", "uniques"]
+__all__ = [
+    "failed_to_connect",
+    "is_database_error",
+    "is_lost",
+    "lost",
+    "references_to",
+    "stale_plan",
+    "translate",
+    "uniques",
+]
 
 _MEANT: Final[Mapping[str, tuple[type[DatabaseError], str]]] = {
     "40001": (SerializationConflict, "the transaction could not be ordered after the others; run it again"),
@@ -207,6 +216,20 @@ def uniques(schema: Schema) -> Iterator[tuple[tuple[Field, ...], str | None]]:
     for index in schema.indexes:
         if index.unique:
             yield index.fields, index.name
+
+
+def references_to(target: Schema, compiler: Compiler) -> Iterator[tuple[Reference, tuple[Field, ...]]]:
+    """The enforced references to a table among the schemas known, with the fields they refer to."""
+    for schema in tuple(compiler.known.values()):
+        for reference in schema.references:
+            if not reference.enforced:
+                continue
+            try:
+                found, fields = reference.target()
+            except TypeError:  # a model that was not declared yet
+                continue
+            if found.table == target.table:
+                yield reference, fields
 
 
 def _candidates(schemas: Sequence[Schema], compiler: Compiler) -> Iterator[Schema]:

@@ -41,7 +41,7 @@ class Session:
         lease.statement = statement = request.statement
         connection = lease.connection
         try:
-            if needs_transaction(statement):
+            if needs_transaction(statement, self._compiler):
                 value = await self._in_transaction(connection, request)
             else:
                 value = await run(connection, self._compiler, request)

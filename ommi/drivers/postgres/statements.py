@@ -8,7 +8,7 @@ from ommi.drivers.driver import Request
 from ommi.drivers.postgres.connection import Connection
 from ommi.drivers.postgres.insertion import insert, is_split
 from ommi.drivers.postgres.tables import create_tables, drop_tables
-from ommi.drivers.postgres.updating import moves_keys, update
+from ommi.drivers.postgres.updating import is_tried, update
 from ommi.drivers.sql.compiler import Compiler
 from ommi.query.statements import (
     AdvisoryLock,
@@ -28,13 +28,13 @@ __all__ = ["needs_transaction", "run"]
 _END: Final = object()
 
 
-def needs_transaction(statement: Statement) -> bool:
+def needs_transaction(statement: Statement, compiler: Compiler) -> bool:
     """Whether the statement takes several of the server's, so that they must be all or none."""
     match statement:
         case Insert():
             return is_split(statement)
         case Update():
-            return moves_keys(statement)
+            return is_tried(statement, compiler)
         case CreateTables() | DropTables():
             return True
         case Select() | Count() | Exists() | Delete() | AdvisoryLock():

@@ -10,22 +10,66 @@ import asyncpg
 
 from ommi.drivers.postgres.connection import Connection
 from ommi.drivers.postgres.dialect import array_of, clamped, quoted
-from ommi.drivers.postgres.errors import uniques
+from ommi.drivers.postgres.errors import references_to, uniques
 from ommi.drivers.postgres.insertion import advance_keys
 from ommi.drivers.sql.compiler import Compiler
-from ommi.query.expressions import Column, Literal
+from ommi.query.expressions import And, Column, Comparison, Literal
 from ommi.query.statements import Lock, Select, Update
 from ommi.schema import Field, Schema
 from ommi.values import Kind
 
-__all__ = ["moves_keys", "update"]
+__all__ = ["is_tried", "update"]
 
 _MOVABLE: Final = (Kind.INT, Kind.STR, Kind.UUID)
 
 
-def moves_keys(statement: Update) -> bool:
-    """Whether unique values are computed from others: rows may change places."""
-    return bool(_computed(statement))
+def is_tried(statement: Update, compiler: Compiler) -> bool:
+    """Whether the statement may have to be run in another way, so that a savepoint has to be set before it.
+
+    So it is where unique values are computed from others, for rows may change places; and where several references
+    may be broken at once, for the server reports one of them in an order of its own.
+    """
+    return bool(_computed(statement)) or len(_touched(statement, compiler)) > 1
+
+
+def _touched(statement: Update, compiler: Compiler) -> list[str]:
+    """The references that may be broken, in the order in which they are to be reported: their own, then those to them.
+
+    Those of its own alone are reported as declared if there is but one row.
+    """
+    schema, assigned = statement.schema, {f for f, _ in statement.assignments}
+    own = [r.name for r in schema.references if r.enforced and not assigned.isdisjoint(r.fields)]
+    if not own:
+        return []
+    columns = {f.column for f in assigned}
+    others = [
+        r.name for r, fields in references_to(schema, compiler) if not columns.isdisjoint(f.column for f in fields)
+    ]
+    return own[:1] if not others and _is_by_key(statement) else own + others
+
+
+def _is_by_key(statement: Update) -> bool:
+    where = statement.where
+    parts = where.parts if isinstance(where, And) else (where,)
+    equal = {
+        part.left.field
+        for part in parts
+        if isinstance(part, Comparison) and part.operator == "==" and isinstance(part.left, Column)
+    }
+    return equal.issuperset(statement.schema.key)
+
+
+async def _check_in_order(connection: Connection, compiler: Compiler, statement: Update, error: Exception) -> None:
+    """Run the statement once more, with each reference looked at in its turn: the first that is broken is raised."""
+    await connection.command("SET CONSTRAINTS ALL DEFERRED")
+    await connection.run(*compiler.prepare(statement))
+    names = "; ".join(f"SET CONSTRAINTS {quoted(name)} IMMEDIATE" for name in _touched(statement, compiler))
+    try:
+        await connection.command(f"{names}; SET CONSTRAINTS ALL IMMEDIATE")
+    except asyncpg.ForeignKeyViolationError:
+        raise
+    except asyncpg.PostgresError:  # the constraints are not those that Ommi makes
+        raise error from None
 
 
 def _computed(statement: Update) -> set[Field]:
@@ -36,7 +80,7 @@ def _computed(statement: Update) -> set[Field]:
 async def update(connection: Connection, compiler: Compiler, statement: Update) -> int:
     """Update the rows of a statement, all or none; how many matched."""
     sql, parameters = compiler.prepare(statement)
-    if not moves_keys(statement):
+    if not is_tried(statement, compiler):
         return await connection.run(sql, parameters)
     await connection.command("SAVEPOINT ommi_update")
     try:
@@ -47,6 +91,10 @@ async def update(connection: Connection, compiler: Compiler, statement: Update) 
             raise
         await connection.command("ROLLBACK TO ommi_update")
         matched = await _moved(connection, compiler, statement, away)
+    except asyncpg.ForeignKeyViolationError as error:
+        await connection.command("ROLLBACK TO ommi_update")
+        await _check_in_order(connection, compiler, statement, error)
+        raise
     await connection.command("RELEASE ommi_update")
     for key in statement.schema.key:
         if matched and key.generated and key.type.kind is Kind.INT and any(f is key for f, _ in statement.assignments):

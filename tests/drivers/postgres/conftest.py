@@ -37,6 +37,13 @@ class Branch:
     parent: Annotated[int | None, ReferenceTo("Branch")] = None
 
 
+@ommi_model(collection=models)
+@dataclass
+class Twig:
+    id: Annotated[int, Key]
+    branch: Annotated[int, ReferenceTo(Branch)]
+
+
 class Server:
     """The server as its administrator sees it: each question on a connection of its own, in a thread."""
 

@@ -13,6 +13,7 @@ from ommi import (
     DatabaseError,
     Deadlock,
     Effect,
+    ForeignKeyViolation,
     IsolationLevel,
     LockTimeout,
     Ommi,
@@ -33,7 +34,7 @@ from ommi import (
 from ommi.drivers.postgres import PostgresDriver
 from ommi.testing import fails, succeeds
 
-from .conftest import Branch, Person, Server, connected, models
+from .conftest import Branch, Person, Server, Twig, connected, models
 
 pytestmark = pytest.mark.anyio
 
@@ -260,3 +261,16 @@ async def test_a_server_that_cannot_be_reached(database: str, url: str, said: st
     assert caught.value.retryable is retryable
     assert "hush" not in str(caught.value)
     assert "hush" not in repr(caught.value.__cause__)
+
+
+async def test_of_several_broken_references_the_first_is_reported(db: Ommi) -> None:
+    await succeeds(db, add(Branch(1)).bind(lambda _: add(Branch(2, 1))).bind(lambda _: add(Twig(1, 2))))
+    # the server looks first at those that refer to the row
+    for effect in (
+        find(Branch, Branch.id == 2).update(id=9, parent=8),
+        add(Person("a")).bind(lambda _: find(Branch, Branch.id == 2).update(id=9, parent=8)).transactional(),
+    ):
+        error = await fails(db, effect, ForeignKeyViolation)
+        assert (error.model, error.fields) == (Branch, ("parent",))
+    error = await fails(db, find(Branch, Branch.id == 2).update(id=9, parent=1), ForeignKeyViolation)
+    assert (error.model, error.fields) == (Twig, ("branch",))
