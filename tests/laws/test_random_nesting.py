@@ -1,4 +1,4 @@
-"""Random nested programs and blocks, disturbed at random steps: SQLite does what the memory driver does."""
+"""Random nested programs and blocks, disturbed at random steps: SQLite and PostgreSQL do what the memory driver does."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -11,7 +11,9 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from hypothesis import given, note, settings
 
 from ommi import Effect, Ommi, add, find
+from ommi.drivers.driver import Driver
 from ommi.drivers.memory import MemoryDriver
+from ommi.drivers.postgres import PostgresDriver
 from ommi.drivers.sqlite import SQLiteDriver
 from ommi.testing import succeeds
 from ommi.testing.blocks import Block, blocks, play
@@ -23,7 +25,7 @@ from ommi.testing.programs import MODELS, UNKEYED, in_turn, library, long_progra
 pytestmark = pytest.mark.soak
 
 EXAMPLES = settings.default.max_examples if settings.default else 100
-QUARTER = settings(max_examples=max(EXAMPLES // 4, 25))  # there are four pairs
+QUARTER = settings(max_examples=max(EXAMPLES // 4, 25))  # there are six pairs
 EACH = settings(max_examples=EXAMPLES // 2) if EXAMPLES > 1_000 else QUARTER  # all of them, on a file and in memory
 BEGINNING = in_turn(*(find(model).everything().delete() for model in MODELS), library()).transactional()
 
@@ -69,14 +71,22 @@ async def with_tables(db: Ommi) -> AsyncIterator[Ommi]:
         yield db
 
 
-@pytest.fixture(scope="module", params=["memory-asyncio", "memory-trio", "file-asyncio", "file-trio"])
+@pytest.fixture(
+    scope="module",
+    params=["memory-asyncio", "memory-trio", "file-asyncio", "file-trio", "postgres-asyncio", "postgres-trio"],
+)
 def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     kind, backend = request.param.split("-")
     path = tmp_path_factory.mktemp("nesting") / "nesting.db" if kind == "file" else None
+    driver: Driver = (
+        sqlite(path)
+        if kind != "postgres"
+        else PostgresDriver(request.getfixturevalue("postgres_18"), acquire_timeout=5)
+    )
     with (
         start_blocking_portal(backend) as portal,
         portal.wrap_async_context_manager(with_tables(Ommi(MemoryDriver(acquire_timeout=5)))) as memory,
-        portal.wrap_async_context_manager(with_tables(Ommi(sqlite(path)))) as other,
+        portal.wrap_async_context_manager(with_tables(Ommi(driver))) as other,
     ):
         yield Pair(portal, memory, other)
 
