@@ -134,10 +134,14 @@ def _readable(programs: Path, directory: Path) -> Path:
     try:
         _run(programs / "postgres", "--version")
     except PermissionError:
-        copy = directory / "programs"
+        package = programs.parents[1]
+        copy = directory / package.name
         if not copy.exists():
-            shutil.copytree(programs.parent, copy, symlinks=True)
-        return copy / programs.name
+            # the wheel keeps the libraries of its programs beside the package
+            for part in (package.name, f"{package.name}.libs"):
+                if package.with_name(part).exists():
+                    shutil.copytree(package.with_name(part), directory / part, symlinks=True)
+        return copy / programs.relative_to(package)
     return programs
 
 
