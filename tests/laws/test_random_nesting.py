@@ -1,4 +1,4 @@
-"""Random nested programs and blocks, disturbed at random steps: SQLite and PostgreSQL do what the memory driver does."""
+"""Random nested programs and blocks, disturbed at random steps: every database does what the memory driver does."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
