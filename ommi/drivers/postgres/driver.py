@@ -34,7 +34,7 @@ class PostgresDriver:
 
     name: Final = "postgres"
     storage: Final[Storage] = POSTGRES_STORAGE
-    capabilities: Final = Capabilities(IsolationLevel.SERIALIZABLE, undoes_statements=False)
+    capabilities: Final = Capabilities(IsolationLevel.SERIALIZABLE)
 
     def __init__(
         self,
