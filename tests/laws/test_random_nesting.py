@@ -137,6 +137,6 @@ def test_disturbed_transactions_come_out_alike_and_leave_the_same_rows(
 def test_blocks_come_out_alike_and_leave_the_same_rows(
     pair: Pair, block: Block, intended: tuple[Intention, ...]
 ) -> None:
-    # the code of a block hears of its cancellation at the next step that waits, which not every step of every driver does
+    # the code of a block hears of its cancellation at the next step that waits, and that depends on the driver
     in_order = all(one.mishap not in ("cancel", "late") for one in intended)
     pair.agree(plays(block), intended, in_order=in_order)
