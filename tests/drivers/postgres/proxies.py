@@ -95,7 +95,9 @@ def pooling(url: str) -> Serve:
         relays = [asyncio.create_task(relay(session)) for session in sessions]
         try:
             while True:
-                _, message = await _message(reader)
+                kind, message = await _message(reader)
+                if kind == b"X":  # the client says goodbye, and waits for the end
+                    return
                 sessions[current][1].write(message)
         finally:
             for task, (_, to) in zip(relays, sessions, strict=True):
