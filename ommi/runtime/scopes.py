@@ -17,6 +17,7 @@ from ommi.effects.effect import (
     Effect,
     Ensure,
     Gather,
+    Prefetch,
     Race,
     Retry,
     Sleep,
@@ -25,14 +26,28 @@ from ommi.effects.effect import (
     Together,
     Transact,
 )
+from ommi.effects.related import Related, load_many
 from ommi.effects.text import effect_text
-from ommi.errors import OmmiError, StatementTimeout, UnsupportedOperation
-from ommi.runtime.calls import Begin, Commit, Ending, Mark, Marking, Pause, Rollback
+from ommi.errors import EncodeError, NotFound, OmmiError, StatementTimeout, UnsupportedOperation
+from ommi.models.relations import Relation
+from ommi.models.remembered import Cell, Entry, Flight
+from ommi.runtime.calls import Begin, Commit, Ending, Execute, Mark, Marking, Pause, Rollback, Watch
 from ommi.runtime.clock import Clock
-from ommi.runtime.interpreter import Fiber, Fork, Joined, OpenTransaction, Outcome, ScopeSteps, fill
+from ommi.runtime.interpreter import Fiber, Fork, Joined, Machine, OpenTransaction, Outcome, ScopeSteps, fill
 from ommi.transactions import TransactionOptions
 
-__all__ = ["after_commit", "bracket", "ensure", "gather", "race", "retry", "timeout", "transact"]
+__all__ = [
+    "after_commit",
+    "bracket",
+    "ensure",
+    "gather",
+    "prefetch",
+    "race",
+    "related",
+    "retry",
+    "timeout",
+    "transact",
+]
 
 VALUE, ERROR, DOOM, DEFECT, CANCELLED = Ending
 
@@ -71,7 +86,9 @@ def _outermost(fiber: Fiber, body: Effect[Any, Any], options: TransactionOptions
     fiber.transaction = None
     fiber.masked -= 1
     if ending is not VALUE:
+        transaction.undone()
         return ending, payload
+    transaction.committed()
     defect = fill(transaction.fills)
     if defect is not None:
         ending, payload = DEFECT, defect
@@ -91,7 +108,7 @@ def _nested(
     if refused is not None:
         return ERROR, refused
     name = transaction.name_savepoint()
-    after, fills, handle = len(transaction.after), len(transaction.fills), transaction.handle
+    point, handle = transaction.point(), transaction.handle
     ending, payload = yield Marking(handle, Mark.SET, name)
     if ending is not VALUE:
         return ending, payload
@@ -103,8 +120,7 @@ def _nested(
         return (DOOM, transaction.doomed) if ending is VALUE else (ending, payload)
     fiber.masked += 1
     if ending is not VALUE:
-        del transaction.after[after:]
-        del transaction.fills[fills:]
+        transaction.undone(point)
         transaction.failed = None
         undone = yield Marking(handle, Mark.ROLL_BACK_TO, name)
         if undone[0] is not VALUE:
@@ -249,13 +265,15 @@ def _with_finalizer(outcome: Outcome, finalized: Outcome) -> Outcome:
     return finalized
 
 
-def gather(fiber: Fiber, node: Gather[Any, Any]) -> ScopeSteps:
+def gather(fiber: Fiber, node: Gather[Any, Any], *, ahead: bool) -> ScopeSteps:
     """All effects: at once outside a transaction, in turn inside one."""
     function = node.function
     effects = node.items if function is None else tuple([Bind(Succeed(item), function) for item in node.items])
     collecting = node.how is Together.VALIDATE
-    if fiber.transaction is not None or len(effects) < 2:
-        outcomes: list[Outcome] = []
+    stop = _stops_all if not collecting else _stops_defective
+    outcomes: list[Outcome]
+    if len(effects) < 2 or (fiber.transaction is not None and not ahead):
+        outcomes = []
         for effect in effects:
             fiber.covered += collecting
             outcome = yield effect
@@ -264,7 +282,10 @@ def gather(fiber: Fiber, node: Gather[Any, Any]) -> ScopeSteps:
             if outcome[0] is not VALUE and not (collecting and outcome[0] is ERROR):
                 break
     else:
-        ending, joined = yield Fork(effects, _stops_all if not collecting else _stops_defective, node.limit)
+        in_turn = fiber.transaction is not None
+        fiber.covered += collecting and in_turn
+        ending, joined = yield Fork(effects, stop, node.limit, in_turn=in_turn)
+        fiber.covered -= collecting and in_turn
         outcomes = _outcomes(joined)
         if ending is not VALUE and not _all_ended(joined):
             return _interrupted(ending, joined)
@@ -282,6 +303,87 @@ def _together(outcomes: Sequence[Outcome], how: Together) -> Outcome:
         return CANCELLED, None
     values = [payload for _, payload in outcomes]
     return VALUE, values if how is Together.LIST else tuple(values)
+
+
+def related(fiber: Fiber, node: Related[Any, Any], machine: Machine) -> ScopeSteps:
+    """What was loaded, or a load; outside of transactions, only one at a time for all runs."""
+    key, cell, owner = node.key, node.cell, machine.owner
+    if isinstance(key, EncodeError):
+        key.origin = key.origin or node.origin
+        return ERROR, key
+    if None in key:  # what is missing joins nothing
+        return _related_outcome(node, [])
+    while True:
+        transaction = fiber.transaction
+        rows = None if node.fresh else cell.rows(owner, transaction, key)
+        if rows is not None:
+            return _related_outcome(node, rows)
+        flight = cell.flight
+        shared = flight is not None and flight.owner is owner and flight.run is not machine and flight.key == key
+        if transaction is not None or flight is None or not shared or node.fresh:
+            break
+        ending, payload = yield Watch(flight)
+        if ending is not VALUE:
+            return ending, payload
+    mine: Flight | None = None
+    if transaction is None and cell.flight is None:
+        mine = cell.flight = Flight(owner, machine, key)
+    cell.loading += 1
+    try:
+        ending, payload = yield Execute(node.load(key), transaction, fiber.covered > 0 or machine.in_block)
+        if ending is VALUE:
+            _remember(transaction, cell, Entry(owner, key, payload))
+        elif ending is ERROR or ending is DOOM:
+            cell.failed = True
+    finally:
+        cell.loading -= 1
+        if mine is not None:
+            cell.flight = None
+            mine.end()
+    return _related_outcome(node, payload) if ending is VALUE else (ending, payload)
+
+
+def _related_outcome(node: Related[Any, Any], rows: list[Any]) -> Outcome:
+    found = node.outcome(rows)
+    return (ERROR, found) if isinstance(found, NotFound) else (VALUE, found)
+
+
+def _remember(transaction: OpenTransaction | None, cell: Cell, entry: Entry) -> None:
+    if transaction is None:
+        cell.keep(entry)
+    else:
+        cell.keep_for(transaction, entry)
+        transaction.loads.append((cell, entry))
+
+
+def prefetch(fiber: Fiber, node: Prefetch[Any, Any], machine: Machine) -> ScopeSteps:
+    """The query, and then what each relation leads to, for all records found so far at once."""
+    ending, payload = yield node.source
+    if ending is not VALUE:
+        return ending, payload
+    records = payload if isinstance(payload, list) else [] if payload is None else [payload]
+    reached: dict[type[Any], list[Any]] = {node.model: list(records)}
+    done: dict[Relation, int] = {}
+    for relation in node.relations:
+        joined, begun = relation.joined(), done.get(relation, 0)
+        owners = reached.get(relation.model, [])
+        done[relation] = len(owners)
+        cells: list[tuple[Cell, tuple[Any, ...]]] = []
+        for record in owners[begun:]:  # named twice, a relation to its own model goes one step further
+            key = joined.key(record)
+            if isinstance(key, tuple) and None not in key:
+                cells.append((relation.remembered.of(record).cell(relation.name), key))
+        if not cells:
+            continue
+        keys = tuple(dict.fromkeys([key for _, key in cells]))
+        call = Execute(load_many(joined, keys, node.origin), fiber.transaction, fiber.covered > 0 or machine.in_block)
+        ending, groups = yield call
+        if ending is not VALUE:
+            return ending, groups
+        for cell, key in cells:
+            _remember(fiber.transaction, cell, Entry(machine.owner, key, groups.get(key, [])))
+        reached.setdefault(joined.target.model, []).extend([row for rows in groups.values() for row in rows])
+    return VALUE, payload
 
 
 def race(fiber: Fiber, node: Race[Any, Any]) -> ScopeSteps:

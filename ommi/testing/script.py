@@ -15,7 +15,21 @@ from ommi.errors import OmmiError
 from ommi.query.outline import literals
 from ommi.query.statements import Insert
 from ommi.runtime.blocking import run_blocking
-from ommi.runtime.calls import Awaiting, Begin, Call, Commit, Ending, Execute, Fill, Mark, Marking, Pause, Rollback
+from ommi.runtime.calls import (
+    Awaiting,
+    Batch,
+    Begin,
+    Call,
+    Commit,
+    Ending,
+    Execute,
+    Fill,
+    Mark,
+    Marking,
+    Pause,
+    Rollback,
+    Watch,
+)
 from ommi.schema import Field, Schema
 from ommi.testing.clock import FakeClock
 
@@ -136,6 +150,8 @@ class _Stage:
                 return self.step(_MARKS[mark])
             case Pause(seconds=seconds):
                 return self.clock.skip(seconds)
+            case Watch() | Batch():
+                raise AssertionError(f"{type(call).__name__} is a call of runs beside each other, and a script has one")
             case _:
                 assert_never(call)
 
