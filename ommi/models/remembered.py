@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
-from typing import Any, Final, TypeAlias, final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
 
-__all__ = ["Cell", "Entry", "Flight", "Record", "Remembered", "can_remember"]
+__all__ = ["Cell", "Entry", "Flight", "Notes", "Remembered", "can_remember"]
 
 Key: TypeAlias = tuple[Any, ...]
 
@@ -110,19 +110,19 @@ class Cell:
             self._pending = None
 
 
-class Record(weakref.ref[Any]):
+class Notes:
     """What is remembered of one instance: its cells by the name of the relation, and where it was loaded."""
 
-    __slots__ = ("cells", "number", "runner")
+    __slots__ = ()
 
-    number: int
-    runner: Any
-    cells: dict[str, Cell] | None
+    if TYPE_CHECKING:
+        runner: Any
+        cells: dict[str, Cell] | None
 
     def cell(self, name: str) -> Cell:
         """The cell of a relation."""
         if self.cells is None:
-            self.cells = {}
+            self.cells = {}  # type: ignore[misc]  # the slot is that of each kind of notes
         found = self.cells.get(name)
         if found is None:
             found = self.cells[name] = Cell()
@@ -130,8 +130,17 @@ class Record(weakref.ref[Any]):
 
 
 @final
-class _InDict:
-    """What is remembered of an instance that has no weak references; a copy of the instance begins anew."""
+class _Weak(weakref.ref[Any], Notes):
+    """Notes that are themselves the weak reference by which they are known to be needed no more."""
+
+    __slots__ = ("cells", "number", "runner")
+
+    number: int
+
+
+@final
+class _InDict(Notes):
+    """Notes in the `__dict__` of an instance that has no weak references; a copy of the instance begins anew."""
 
     __slots__ = ("cells", "number", "runner")
 
@@ -139,8 +148,6 @@ class _InDict:
         self.number = number
         self.runner: Any = None
         self.cells: dict[str, Cell] | None = None
-
-    cell = Record.cell
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _InDict, ()
@@ -153,31 +160,31 @@ class Remembered:
     __slots__ = ("_forget", "_records", "_weak")
 
     def __init__(self, model: type[Any]) -> None:
-        records: dict[int, Record] = {}
+        records: dict[int, _Weak] = {}
         self._records = records
         self._weak = model.__weakrefoffset__ != 0
 
         def forget(gone: weakref.ref[Any]) -> None:
-            del records[gone.number]  # type: ignore[attr-defined]  # each of them is a Record
+            del records[gone.number]  # type: ignore[attr-defined]  # each of them is a _Weak
 
         self._forget = forget
 
-    def of(self, instance: Any) -> Record:
+    def of(self, instance: Any) -> Notes:
         """What is remembered of an instance, to be added to."""
         number = id(instance)
         if not self._weak:
             return self._in_dict(instance, number)
         found = self._records.get(number)
         if found is None:
-            found = self._records[number] = Record(instance, self._forget)
+            found = self._records[number] = _Weak(instance, self._forget)
             found.number = number
             found.runner = None
             found.cells = None
         return found
 
-    def _in_dict(self, instance: Any, number: int) -> Any:
+    def _in_dict(self, instance: Any, number: int) -> _InDict:
         values: dict[str, Any] = instance.__dict__
-        kept = values.get(_IN_DICT)
+        kept: _InDict | None = values.get(_IN_DICT)
         if kept is None or kept.number != number:
             kept = values[_IN_DICT] = _InDict(number)
         return kept

@@ -360,7 +360,7 @@ class Machine:
 
     def evaluate(self, fiber: Fiber, effect: Effect[Any, Any]) -> tuple[Ending, Any, Effect[Any, Any] | None] | None:
         """One of the rarer effects: an outcome, or an effect to go on with; `None` where the fiber waits."""
-        from ommi.runtime import scopes
+        from ommi.runtime import loading, scopes
 
         node = cast("Node", effect)
         if fiber.turns and not isinstance(node, _READING) and not self.take_turn(fiber, node):
@@ -369,9 +369,9 @@ class Machine:
             case Fail(error):
                 return ERROR, error, None
             case Related():
-                steps = scopes.related(fiber, node, self)
+                steps = loading.related(fiber, node, self)
             case Prefetch():
-                steps = scopes.prefetch(fiber, node, self)
+                steps = loading.prefetch(fiber, node, self)
             case Attempt(function, catching):
                 try:
                     return VALUE, function(), None
