@@ -158,6 +158,9 @@ class Pump:
     async def _batch(self, batch: Batch) -> list[Completed]:
         """Make the statements of a batch; how each of its members ended."""
         completed: list[Completed] = []
+        if batch.transaction is not None and len(batch.groups) > 1:
+            for member in batch.members:  # made alone, it would have been the last one: here, others follow
+                member.recoverable = True
         for group in batch.groups:
             if len(group.members) == 1:
                 completed.append((group.members[0], *await self.call(group.members[0])))
