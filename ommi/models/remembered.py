@@ -169,6 +169,11 @@ class Remembered:
 
         self._forget = forget
 
+    @property
+    def known(self) -> int:
+        """Of how many living instances something is remembered (of those that have weak references)."""
+        return len(self._records)
+
     def of(self, instance: Any) -> Notes:
         """What is remembered of an instance, to be added to."""
         number = id(instance)
