@@ -90,16 +90,16 @@ def run_script(
     """Run a program against a script of calls and replies, in order.
 
     A call is an operation as the program makes it: `(find(User).where(User.id == 1).one(), User("Ada", id=1))`; a
-    reply that is an `OmmiError` is what the call fails with. What a record's relation loads is a call too, `(user.posts,
-    [Post(…)])`; of a prefetch it is the relation, `(User.posts, [[Post(…)], []])`, with a list for each of the keys, in
-    the order in which they are met. Transactions begin and end unseen, unless
+    reply that is an `OmmiError` is what the call fails with. A record's relation is a call, too, `(user.posts,
+    [Post(…)])`; of a prefetch it is the relation, `(User.posts, [[Post(…)], []])`, with a list for each of the keys
+    in the order in which they are met. Transactions begin and end unseen, unless
     `transactions=True`: then `BEGIN`, `COMMIT`, `ROLLBACK`, `SAVEPOINT`, `RELEASE` and `ROLLBACK_TO` are calls, too.
     Statements take no time, pauses are over at once (see `FakeClock`). The effects of a `gather` take turns.
 
     Raises `AssertionError`, showing both as the code that builds them, where the program makes another call than the
     script expects, or ends before the script; and, as `db.run` does, the defects of the program.
     """
-    while isinstance(program, Binding):
+    while isinstance(program, Binding) and not isinstance(program, Related):
         program = program.source
     stage = _Stage(
         [_line(line, transactions) for line in script], transactions, FakeClock() if clock is None else clock

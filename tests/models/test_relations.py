@@ -1,4 +1,4 @@
-"""Relations are declared on classes of every model library, resolved on first use, and leave the classes as they are."""
+"""Relations are declared on classes of every model library, resolved on first use, and leave the classes alone."""
 
 import copy
 import pickle
