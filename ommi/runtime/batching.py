@@ -11,6 +11,8 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import replace
+from itertools import islice
+from operator import itemgetter
 from typing import Any, Final, TypeAlias
 
 from ommi.effects.effect import Answer, Keys, Perform
@@ -31,6 +33,8 @@ Rows: TypeAlias = dict[Key, list[list[Any]]]
 _MOST_KEYS: Final = 16_384
 _MOST_KEYS_OF_PARTS: Final = 256
 """Of keys of several parts, which are a condition each: not a list of values."""
+
+_AT_ONCE: Final = 1_000
 
 _MERGEABLE: Final = frozenset({Answer.ALL, Answer.ONE, Answer.FIRST, Answer.GROUPS})
 
@@ -174,53 +178,73 @@ def _template(group: Group) -> Select:
 def split(group: Group, storage: Storage) -> Callable[[Iterable[Row]], Rows]:
     """A function from the rows of one of the group's statements to the records of each key."""
     asked = Counter([key for keys in group.asked for key in keys])
-    again = {key for key, times in asked.items() if times > 1}
+    again = {key: times - 1 for key, times in asked.items() if times > 1}
     template, fields = _template(group), group.keys.fields
     read = template.schema.codec.reader(storage)
-    width = len(fields)
-    skipped = 0 if template.link is None else width
-    places = list(range(width)) if skipped else [template.schema.fields.index(field) for field in fields]
-    loads = [storage.forms[field.type.kind].load for field in fields]
-    (place, load) = (places[0], loads[0]) if width == 1 else (0, None)
-
-    def key_of(row: Row) -> Key:
-        if width == 1:
-            value = row[place]
-            return (value if load is None or value is None else load(value),)
-        return tuple([row[p] if f is None or row[p] is None else f(row[p]) for p, f in zip(places, loads, strict=True)])
+    unlinked = None if template.link is None else _unlinking(template, len(fields), storage)
+    places = [template.schema.fields.index(field) for field in fields] if unlinked is None else [0]
+    key_of = _key_reader(places, [storage.forms[field.type.kind].load for field in fields])
 
     def apart(rows: Iterable[Row]) -> Rows:
-        found: list[Key] = []
-        kept: dict[Key, list[Row]] = {}
-        linked: set[tuple[Key, Row]] = set()
-        key_places = [template.schema.fields.index(field) for field in template.schema.key]
-
-        def noted() -> Iterator[Row]:
-            for row in rows:
-                key = key_of(row)
-                if skipped:
-                    row = tuple(row[skipped:])
-                    once = (key, tuple([row[p] for p in key_places]))
-                    if once in linked:  # linked to it twice
-                        continue
-                    linked.add(once)
-                if key in again:
-                    kept.setdefault(key, []).append(row)
-                found.append(key)
-                yield row
-
-        groups: Rows = {}
-        for key, record in zip(found, read(noted()), strict=True):
-            group_rows = groups.get(key)
-            if group_rows is None:
-                groups[key] = [[record]]
+        found: dict[Key, list[Any]] = {}
+        kept: dict[Key, list[Row]] = {key: [] for key in again}
+        remaining = iter(rows)
+        # some at a time, so that the rows are not all held beside what is made of them
+        while some := list(islice(remaining, _AT_ONCE)):
+            if unlinked is None:
+                keys: Iterable[Key] = map(key_of, some)
             else:
-                group_rows[0].append(record)
-        for key, rows_again in kept.items():
-            groups[key] += [read(iter(rows_again)) for _ in range(asked[key] - 1)]
-        return groups
+                keys, some = unlinked(some)
+            for key, row, record in zip(keys, some, read(some), strict=True):
+                if key in found:
+                    found[key].append(record)
+                else:
+                    found[key] = [record]
+                if again and key in again:
+                    kept[key].append(row)
+        return {key: [records, *_copies(read, kept.get(key), again.get(key, 0))] for key, records in found.items()}
 
     return apart
+
+
+def _copies(read: Callable[[Iterable[Row]], list[Any]], rows: list[Row] | None, times: int) -> Iterator[list[Any]]:
+    for _ in range(times):
+        yield read(rows or ())
+
+
+def _key_reader(places: list[int], loads: Sequence[Callable[[Any], Any] | None]) -> Callable[[Row], Key]:
+    if not any(loads):
+        if len(places) > 1:
+            return itemgetter(*places)
+        place = places[0]
+        return itemgetter(slice(place, place + 1))  # a tuple of one
+
+    def key_of(row: Row) -> Key:
+        values = [row[place] for place in places]
+        return tuple([v if v is None or load is None else load(v) for v, load in zip(values, loads, strict=True)])
+
+    return key_of
+
+
+def _unlinking(template: Select, width: int, storage: Storage) -> Callable[[list[Row]], tuple[list[Key], list[Row]]]:
+    """A function that takes what a link puts before rows from them, each row once for each key."""
+    assert template.link is not None
+    key_of = _key_reader(list(range(width)), [storage.forms[f.type.kind].load for f in template.link.fields])
+    places = [width + template.schema.fields.index(field) for field in template.schema.key]
+    seen: set[tuple[Key, Key]] = set()
+
+    def unlinked(rows: list[Row]) -> tuple[list[Key], list[Row]]:
+        keys: list[Key] = []
+        found: list[Row] = []
+        for row in rows:
+            once = key_of(row), tuple([row[place] for place in places])
+            if once not in seen:  # it may be linked twice
+                seen.add(once)
+                keys.append(once[0])
+                found.append(row[width:])
+        return keys, found
+
+    return unlinked
 
 
 def share(group: Group, found: Rows) -> Iterator[tuple[Execute, Any]]:
