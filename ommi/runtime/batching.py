@@ -7,7 +7,7 @@ asks; `split` reads their rows apart; `share` gives every member what it would h
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import replace
@@ -181,44 +181,50 @@ def split(group: Group, storage: Storage) -> Callable[[Iterable[Row]], Rows]:
     again = {key: times - 1 for key, times in asked.items() if times > 1}
     template, fields = _template(group), group.keys.fields
     read = template.schema.codec.reader(storage)
-    unlinked = None if template.link is None else _unlinking(template, len(fields), storage)
-    places = [template.schema.fields.index(field) for field in fields] if unlinked is None else [0]
-    key_of = _key_reader(places, [storage.forms[field.type.kind].load for field in fields])
+    loads = [storage.forms[field.type.kind].load for field in fields]
+    if template.link is None:
+        places = [template.schema.fields.index(field) for field in fields]
+        if len(places) == 1 and loads == [None] and not again:
+            return _split_by_one(read, places[0])
+        told = _told_by(_key_reader(places, loads))
+    else:
+        told = _told_by_link(_key_reader(list(range(len(fields))), loads), template.schema, len(fields))
 
     def apart(rows: Iterable[Row]) -> Rows:
         found: dict[Key, list[Any]] = {}
         kept: dict[Key, list[Row]] = {key: [] for key in again}
-        remaining = iter(rows)
-        # some at a time, so that the rows are not all held beside what is made of them
-        while some := list(islice(remaining, _AT_ONCE)):
-            if unlinked is None:
-                keys: Iterable[Key] = map(key_of, some)
-            else:
-                keys, some = unlinked(some)
+        for keys, some in map(told, _some(rows)):
             for key, row, record in zip(keys, some, read(some), strict=True):
-                if key in found:
-                    found[key].append(record)
-                else:
-                    found[key] = [record]
-                if again and key in again:
+                found.setdefault(key, []).append(record)
+                if key in kept:
                     kept[key].append(row)
-        return {key: [records, *_copies(read, kept.get(key), again.get(key, 0))] for key, records in found.items()}
+        return {key: [records, *(read(kept[key]) for _ in range(again.get(key, 0)))] for key, records in found.items()}
 
     return apart
 
 
-def _copies(read: Callable[[Iterable[Row]], list[Any]], rows: list[Row] | None, times: int) -> Iterator[list[Any]]:
-    for _ in range(times):
-        yield read(rows or ())
+def _split_by_one(read: Callable[[Iterable[Row]], list[Any]], place: int) -> Callable[[Iterable[Row]], Rows]:
+    """The most frequent case, in which every row counts: one field, stored as it is, and no key asked for twice."""
+    value_of = itemgetter(place)
+
+    def apart(rows: Iterable[Row]) -> Rows:
+        found: defaultdict[Any, list[Any]] = defaultdict(list)
+        for some in _some(rows):
+            for value, record in zip(map(value_of, some), read(some), strict=True):
+                found[value].append(record)
+        return {(value,): [records] for value, records in found.items()}
+
+    return apart
+
+
+def _some(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    """The rows, some at a time: they are not all held beside what is made of them."""
+    remaining = iter(rows)
+    while some := list(islice(remaining, _AT_ONCE)):
+        yield some
 
 
 def _key_reader(places: list[int], loads: Sequence[Callable[[Any], Any] | None]) -> Callable[[Row], Key]:
-    if not any(loads):
-        if len(places) > 1:
-            return itemgetter(*places)
-        place = places[0]
-        return itemgetter(slice(place, place + 1))  # a tuple of one
-
     def key_of(row: Row) -> Key:
         values = [row[place] for place in places]
         return tuple([v if v is None or load is None else load(v) for v, load in zip(values, loads, strict=True)])
@@ -226,25 +232,31 @@ def _key_reader(places: list[int], loads: Sequence[Callable[[Any], Any] | None])
     return key_of
 
 
-def _unlinking(template: Select, width: int, storage: Storage) -> Callable[[list[Row]], tuple[list[Key], list[Row]]]:
-    """A function that takes what a link puts before rows from them, each row once for each key."""
-    assert template.link is not None
-    key_of = _key_reader(list(range(width)), [storage.forms[f.type.kind].load for f in template.link.fields])
-    places = [width + template.schema.fields.index(field) for field in template.schema.key]
+Told: TypeAlias = Callable[[list[Row]], tuple[list[Key], list[Row]]]
+"""Tells the keys that rows belong to, and what of them is read."""
+
+
+def _told_by(key_of: Callable[[Row], Key]) -> Told:
+    return lambda rows: (list(map(key_of, rows)), rows)
+
+
+def _told_by_link(key_of: Callable[[Row], Key], schema: Schema, width: int) -> Told:
+    """What a link puts before a row is its key; a row that is linked to a key twice is read once."""
+    places = [width + schema.fields.index(field) for field in schema.key]
     seen: set[tuple[Key, Key]] = set()
 
-    def unlinked(rows: list[Row]) -> tuple[list[Key], list[Row]]:
+    def told(rows: list[Row]) -> tuple[list[Key], list[Row]]:
         keys: list[Key] = []
         found: list[Row] = []
         for row in rows:
             once = key_of(row), tuple([row[place] for place in places])
-            if once not in seen:  # it may be linked twice
+            if once not in seen:
                 seen.add(once)
                 keys.append(once[0])
                 found.append(row[width:])
         return keys, found
 
-    return unlinked
+    return told
 
 
 def share(group: Group, found: Rows) -> Iterator[tuple[Execute, Any]]:
