@@ -164,6 +164,10 @@ class _Home:
         self._pump = pump
         self._check_open = check_open
 
+    @property
+    def home(self) -> Runner:
+        return self
+
     async def run(self, effect: Effect[T, E], /) -> Success[T] | Failure[E]:
         """Run an effect: in the block as part of it, otherwise on its own."""
         self._check_open()

@@ -62,7 +62,7 @@ class BoundEffect(Binding[T_co, E_co]):
     async def _outcome(self) -> Success[T_co] | Failure[E_co]:
         outcome = await self.database.run(self.source)
         if isinstance(outcome, Success):
-            adopt(outcome.unwrap(), self.database.home)
+            adopt(outcome._inner_value, self.database)
         return outcome
 
     @property

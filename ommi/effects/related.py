@@ -47,6 +47,11 @@ class LoadState(Enum):
 class Runner(Protocol):
     """What a bound relation runs on: a database."""
 
+    @property
+    def home(self) -> Runner:
+        """What records loaded here are bound to: it outlives this, where this is a block."""
+        ...
+
     async def run(self, effect: Effect[T, U], /) -> Success[T] | Failure[U]:
         """Run an effect."""
         ...
@@ -250,21 +255,23 @@ def adopt(found: object, runner: Runner | None) -> None:
     if runner is None:
         return
     if type(found) is not list:
-        declared = declared_on(type(found))
-        if declared is not None and declared.remembered is not None:
-            declared.remembered.of(found).runner = runner
+        remembered = _remembered(type(found))
+        if remembered is not None:
+            remembered.of(found).runner = runner.home
         return
-    known: type[Any] | None = None
-    remembered: Remembered | None = None
+    if not found or _remembered(type(found[0])) is None:
+        return  # rows of something else, which are of one kind, too
+    home, known, remembered = runner.home, type(found[0]), _remembered(type(found[0]))
     for record in found:
         if type(record) is not known:
-            known = type(record)
-            declared = declared_on(known)
-            remembered = None if declared is None else declared.remembered
-            if remembered is None:
-                return  # rows of something else, which are of one kind, too
-        assert remembered is not None
-        remembered.of(record).runner = runner
+            known, remembered = type(record), _remembered(type(record))
+        if remembered is not None:
+            remembered.of(record).runner = home
+
+
+def _remembered(cls: type[Any]) -> Remembered | None:
+    declared = declared_on(cls)
+    return None if declared is None else declared.remembered
 
 
 def load_many(joined: Joined, keys: tuple[Key, ...], built: Origin | None) -> Perform[dict[Key, list[Any]], Any]:
