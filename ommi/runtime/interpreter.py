@@ -236,8 +236,9 @@ def interpret(
     """The program of an effect; `joined` is the transaction it runs inside, if there is one already.
 
     Whoever joins may go on in the transaction after any failure; in a block, after any but that of a write. `owner`
-    stands for the database: what relations loaded from another one is not theirs. With `ahead`, effects that take
-    turns in a transaction read ahead of their turn, so a round may have several reads of one transaction.
+    stands for the database (without it, the run has one of its own): what relations loaded from another one is not
+    theirs. With `ahead`, effects that take turns in a transaction read ahead of their turn, so a round may have several
+    reads of one transaction.
     """
     machine = Machine(clock, owner, in_block=in_block, ahead=ahead)
     root = Fiber()
@@ -266,7 +267,7 @@ class Machine:
 
     def __init__(self, clock: Clock, owner: object, *, in_block: bool, ahead: bool) -> None:
         self.clock = clock
-        self.owner = owner
+        self.owner = self if owner is None else owner
         self.in_block = in_block
         self.ahead = ahead
         self.commands: list[Command] = []

@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 import pytest
 
-from ommi import LoadState, Ommi, QueryRejected
+from ommi import Effect, LoadState, Ommi, QueryRejected, add
 from ommi.drivers.memory import MemoryDriver
 from ommi.testing import Interposed
 from ommi.testing.relatives import Person, Post, Team, people, relatives
@@ -106,6 +106,29 @@ async def test_a_transaction_does_not_wait_for_a_load_outside_of_it() -> None:
         assert gate.waiting == 2
         gate.open.set()
     assert len(found[0]) == 2
+
+
+async def test_nobody_else_sees_what_a_transaction_loaded() -> None:
+    team, found = Team(1), list[Any]()
+    loaded, seen = anyio.Event(), anyio.Event()
+
+    async def outside(db: Ommi) -> None:
+        await loaded.wait()
+        found.append((await db.run(team.members)).unwrap())
+        seen.set()
+
+    async def inside() -> None:
+        loaded.set()
+        await seen.wait()
+
+    async with gated() as (db, gate), anyio.create_task_group() as group:
+        gate.open.set()
+        group.start_soon(outside, db)
+        program = add(Person(9, "Eve", 1)).bind(lambda _: team.members)
+        waiting = program.tap(lambda _: Effect.from_awaitable(inside)).transactional()
+        assert len((await db.run(waiting)).unwrap()) == 3
+        assert [len(each) for each in found] == [2]
+        assert len((await db.run(team.members)).unwrap()) == 3
 
 
 async def test_relations_of_records_that_are_gone_are_forgotten() -> None:

@@ -187,18 +187,6 @@ class Relations(RelatedTests):
         assert await succeeds(counted.db, program().transactional()) == [ADA, BOB]
         assert await counted.of(team.members) == ([ADA, BOB], 0)
 
-    async def test_nobody_else_sees_what_a_transaction_loaded(self, counted: Counted) -> None:
-        team = Team(1)
-        seen: list[Any] = []
-
-        async def meanwhile() -> None:
-            # a context of its own does not join
-            seen.append(team.members.cell.rows(None, None, (1,)))
-
-        program = add(Person(9, "Eve", 1)).bind(lambda _: team.members).tap(lambda _: Effect.from_awaitable(meanwhile))
-        await succeeds(counted.db, program.transactional())
-        assert seen == [None]
-
     async def test_a_point_of_a_block_that_was_rolled_back_to(self, counted: Counted) -> None:
         team = Team(1)
         async with counted.db.transaction() as tx:
