@@ -4,19 +4,57 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 import anyio
 
-from benchmarks.records import COLLECTION, CREATE, INSERT, SELECT, Record, parameters, stored
-from ommi import Ommi, Prog, add, add_all, col, effect, find
+from benchmarks.records import (
+    CHILDREN,
+    COLLECTION,
+    CREATE,
+    CREATE_FAMILY,
+    INSERT,
+    PARENTS,
+    SELECT,
+    Child,
+    Parent,
+    Record,
+    parameters,
+    stored,
+)
+from ommi import Ommi, Prog, add, add_all, col, effect, find, traverse
 from ommi.errors import OmmiError
 
 __all__ = ["CONTENDERS", "Contender"]
 
 _PRAGMAS = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON"
 _PAGE = f"{SELECT} WHERE age > ? AND active = ? AND name LIKE 'name%' ORDER BY age DESC, id DESC LIMIT 20"
+
+
+_ADD_PARENT = "INSERT INTO parent (name, id) VALUES (?, ?)"
+_ADD_CHILD = "INSERT INTO child (parent, name, age, score, joined, id) VALUES (?, ?, ?, ?, ?, ?)"
+
+
+def _parent_rows(parents: list[Parent]) -> list[tuple[object, ...]]:
+    return [(parent.name, parent.id) for parent in parents]
+
+
+def _child_rows(children: list[Child]) -> list[tuple[object, ...]]:
+    return [(c.parent, c.name, c.age, c.score, c.joined.isoformat(" ", "microseconds"), c.id) for c in children]
+
+
+def _of(keys: list[int]) -> str:
+    return f"{CHILDREN} WHERE parent IN ({', '.join('?' * len(keys))}) ORDER BY id"
+
+
+def grouped(keys: list[int], rows: Iterable[Any]) -> list[list[Child]]:
+    """The children of each parent, as one would group them by hand."""
+    found: dict[int, list[Child]] = {key: [] for key in keys}
+    for parent, name, age, score, joined, key in rows:
+        found[parent].append(Child(parent, name, age, score, datetime.fromisoformat(joined), key))
+    return list(found.values())
 
 
 class Contender(Protocol):
@@ -34,6 +72,9 @@ class Contender(Protocol):
     async def count(self, age: int) -> int: ...
     async def delete(self, key: int) -> int: ...
     async def transaction(self, keys: list[int], age: int) -> int: ...
+    async def add_family(self, parents: list[Parent], children: list[Child]) -> None: ...
+    async def families(self) -> list[tuple[Parent, list[Child]]]: ...
+    async def children(self, parents: list[Parent]) -> list[list[Child]]: ...
 
 
 class RawAiosqlite:
@@ -45,6 +86,7 @@ class RawAiosqlite:
         self.connection = await aiosqlite.connect(path, isolation_level=None)
         await self.connection.executescript(_PRAGMAS)
         await self.connection.execute(CREATE)
+        await self.connection.executescript(CREATE_FAMILY)
 
     async def close(self) -> None:
         await self.connection.close()
@@ -93,6 +135,19 @@ class RawAiosqlite:
         await self.connection.execute("COMMIT")
         return matched
 
+    async def add_family(self, parents: list[Parent], children: list[Child]) -> None:
+        await self.connection.executemany(_ADD_PARENT, _parent_rows(parents))
+        await self.connection.executemany(_ADD_CHILD, _child_rows(children))
+
+    async def families(self) -> list[tuple[Parent, list[Child]]]:
+        parents = [Parent(*row) for row in await self.connection.execute_fetchall(PARENTS)]
+        found = await self.children(parents)
+        return list(zip(parents, found, strict=True))
+
+    async def children(self, parents: list[Parent]) -> list[list[Child]]:
+        keys = [parent.id for parent in parents]
+        return grouped(keys, await self.connection.execute_fetchall(_of(keys), keys))
+
 
 class RawTight:
     """sqlite3 in the thread of the event loop, which it blocks: the least work anyone could do."""
@@ -101,6 +156,7 @@ class RawTight:
         self.connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self.connection.executescript(_PRAGMAS)
         self.connection.execute(CREATE)
+        self.connection.executescript(CREATE_FAMILY)
 
     async def close(self) -> None:
         self.connection.close()
@@ -152,6 +208,18 @@ class RawTight:
             matched += await self.update(key, age)
         await self.call(lambda: self.connection.execute("COMMIT"))
         return matched
+
+    async def add_family(self, parents: list[Parent], children: list[Child]) -> None:
+        await self.call(lambda: self.connection.executemany(_ADD_PARENT, _parent_rows(parents)))
+        await self.call(lambda: self.connection.executemany(_ADD_CHILD, _child_rows(children)))
+
+    async def families(self) -> list[tuple[Parent, list[Child]]]:
+        parents = [Parent(*row) for row in await self.call(lambda: self.connection.execute(PARENTS).fetchall())]
+        return list(zip(parents, await self.children(parents), strict=True))
+
+    async def children(self, parents: list[Parent]) -> list[list[Child]]:
+        keys = [parent.id for parent in parents]
+        return grouped(keys, await self.call(lambda: self.connection.execute(_of(keys), keys).fetchall()))
 
 
 class RawThread(RawTight):
@@ -220,6 +288,17 @@ class WithOmmi:
 
     async def transaction(self, keys: list[int], age: int) -> int:
         return (await self.database.run(_updates(keys, age).transactional())).unwrap()
+
+    async def add_family(self, parents: list[Parent], children: list[Child]) -> None:
+        (await self.database.run(add_all(parents))).unwrap()
+        (await self.database.run(add_all(children))).unwrap()
+
+    async def families(self) -> list[tuple[Parent, list[Child]]]:
+        found = (await self.database.run(find(Parent).prefetch(Parent.children).all())).unwrap()
+        return [(parent, parent.children.cached or []) for parent in found]
+
+    async def children(self, parents: list[Parent]) -> list[list[Child]]:
+        return (await self.database.run(traverse(parents, lambda parent: parent.children))).unwrap()
 
 
 CONTENDERS: dict[str, tuple[Callable[[], Contender], str]] = {

@@ -6,13 +6,31 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, ClassVar
 
-from ommi import Key, ModelCollection, auto, ommi_model
+from ommi import Index, Key, ModelCollection, ReferenceTo, ToMany, auto, ommi_model
 
-__all__ = ["COLLECTION", "CREATE", "INSERT", "SELECT", "Record", "check", "parameters", "record", "records", "stored"]
+__all__ = [
+    "CHILDREN",
+    "COLLECTION",
+    "CREATE",
+    "CREATE_FAMILY",
+    "INSERT",
+    "PARENTS",
+    "SELECT",
+    "Child",
+    "Parent",
+    "Record",
+    "check",
+    "family",
+    "parameters",
+    "record",
+    "records",
+    "stored",
+]
 
 COLLECTION = ModelCollection()
+_START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @ommi_model(collection=COLLECTION, name="record")
@@ -30,12 +48,48 @@ class Record:
     id: Annotated[int, Key] = auto()
 
 
+@ommi_model(collection=COLLECTION, name="parent")
+@dataclass
+class Parent:
+    """What children refer to."""
+
+    name: str
+    id: Annotated[int, Key] = auto()
+    children: ClassVar[ToMany[Child]] = ToMany()
+
+
+@ommi_model(collection=COLLECTION, name="child")
+@dataclass
+class Child:
+    """What refers to a parent, and a few values."""
+
+    parent: Annotated[int, ReferenceTo(Parent), Index]
+    name: str
+    age: int
+    score: float
+    joined: datetime
+    id: Annotated[int, Key] = auto()
+
+
+CREATE_FAMILY = """CREATE TABLE IF NOT EXISTS "parent" ("name" TEXT NOT NULL, "id" INTEGER PRIMARY KEY NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS "child" ("parent" INTEGER NOT NULL REFERENCES "parent", "name" TEXT NOT NULL,
+"age" INTEGER NOT NULL, "score" REAL NOT NULL, "joined" TEXT NOT NULL, "id" INTEGER PRIMARY KEY NOT NULL) STRICT;
+CREATE INDEX IF NOT EXISTS ix_child_parent ON child (parent)"""
+PARENTS = "SELECT name, id FROM parent"
+CHILDREN = "SELECT parent, name, age, score, joined, id FROM child"
+
+
+def family(parents: int, children: int) -> tuple[list[Parent], list[Child]]:
+    """So many parents with so many children each; keys count from 1, and the children of one are far apart."""
+    some = [Child(n % parents + 1, f"child {n}", n % 90, n / 7, _START, n + 1) for n in range(parents * children)]
+    return [Parent(f"parent {n}", n + 1) for n in range(parents)], some
+
+
 CREATE = """CREATE TABLE IF NOT EXISTS "record" ("name" TEXT NOT NULL, "email" TEXT NOT NULL, "age" INTEGER NOT NULL,
 "score" REAL NOT NULL, "active" INTEGER NOT NULL, "joined" TEXT NOT NULL, "nick" TEXT,
 "id" INTEGER PRIMARY KEY NOT NULL) STRICT"""
 INSERT = "INSERT INTO record (name, email, age, score, active, joined, nick) VALUES (?, ?, ?, ?, ?, ?, ?)"
 SELECT = "SELECT name, email, age, score, active, joined, nick, id FROM record"
-_START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def record(number: int) -> Record:

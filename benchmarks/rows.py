@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import anyio
 
 from benchmarks.contenders import Contender
-from benchmarks.records import Record, check, record, records
+from benchmarks.records import Child, Record, check, family, record, records
 
 __all__ = ["ROWS", "Row"]
 
@@ -135,6 +135,34 @@ async def transaction(contender: Contender) -> float:
     return spent
 
 
+async def families(contender: Contender) -> float:
+    """200 parents with 10 children each."""
+    await contender.add_family(*family(200, 10))
+    found = await contender.families()
+    start = time.perf_counter()
+    for _ in range(10):
+        found = await contender.families()
+    spent = time.perf_counter() - start
+    assert [parent.id for parent, _ in found] == list(range(1, 201))
+    assert [child.id for child in found[6][1]] == [7 + 200 * n for n in range(10)]
+    assert found[6][1][0] == family(200, 10)[1][6]
+    return spent
+
+
+async def relation_loads(contender: Contender) -> float:
+    """1,000 relation loads in a loop: the children of each of 1,000 parents, 5 each."""
+    await contender.add_family(*family(1000, 5))
+    spent, found = 0.0, list[list[Child]]()
+    for _ in range(5):
+        parents = family(1000, 0)[0]
+        start = time.perf_counter()
+        found = await contender.children(parents)
+        spent += time.perf_counter() - start
+    assert len(found) == 1000
+    assert [child.id for child in found[6]] == [7 + 1000 * n for n in range(5)]
+    return spent
+
+
 ROWS: dict[str, Row] = {
     "insert one, autocommit": insert_one,
     "bulk insert 10,000": insert_many,
@@ -142,6 +170,8 @@ ROWS: dict[str, Row] = {
     "get by key": get,
     "3 conditions, order, limit 20": page,
     "update by key": update,
+    "200 parents × 10 children": families,
+    "1,000 relation loads in a loop": relation_loads,
     "count": count,
     "delete by key": delete,
     "20 tasks, get by key": twenty_tasks,

@@ -15,6 +15,7 @@ from ommi.effects.many import attempt, bracket, gather, race, sleep, traverse, v
 from ommi.effects.operations import add, add_all, advisory_lock, delete, reload, save, upsert
 from ommi.effects.pointfree import alt, bind, lash, map_, tap
 from ommi.effects.program import Prog, effect
+from ommi.effects.related import LoadState, Related, ToMany, ToOne
 from ommi.effects.schedule import Schedule
 from ommi.errors import (
     CheckViolation,
@@ -89,6 +90,7 @@ __all__ = [
     "Index",
     "IsolationLevel",
     "Key",
+    "LoadState",
     "LockTimeout",
     "MaxLength",
     "ModelCollection",
@@ -107,6 +109,7 @@ __all__ = [
     "Query",
     "QueryRejected",
     "ReferenceTo",
+    "Related",
     "Rows",
     "Schedule",
     "SchemaMismatch",
@@ -116,6 +119,8 @@ __all__ = [
     "StatementTimeout",
     "StoreAs",
     "Success",
+    "ToMany",
+    "ToOne",
     "Transaction",
     "TransactionConflict",
     "TransactionOptions",

@@ -12,6 +12,7 @@ from returns.result import Failure, Success
 from typing_extensions import TypeVar
 
 from ommi.effects.effect import Await, Bind, Effect, Fail, Succeed, Transact
+from ommi.effects.related import Runner
 from ommi.effects.schedule import Schedule
 from ommi.errors import OmmiError, StatementTimeout
 from ommi.runtime.background import start
@@ -53,7 +54,7 @@ class Transaction(Session):
         self._pump = pump
         self._options = options
         self._check_open = check_open
-        self._marks: dict[str, tuple[str, int, int]] = {}
+        self._marks: dict[str, tuple[str, tuple[int, int, int]]] = {}
         self._block: _Block | None = None
 
     async def __aenter__(self) -> Self:
@@ -81,6 +82,11 @@ class Transaction(Session):
     ) -> bool:
         return await self._opened().end(error)
 
+    @property
+    def home(self) -> Runner:
+        """The database: what runs on it in the block joins, and after the block it is still there."""
+        return _Home(self._pump, self._check_open)
+
     async def run(self, effect: Effect[T, E], /) -> Success[T] | Failure[E]:
         """Run an effect as part of this transaction."""
         check_effect(effect)
@@ -96,7 +102,7 @@ class Transaction(Session):
             real = transaction.name_savepoint()
             await self._mark(transaction, Mark.SET, real)
             self._marks.pop(name, None)  # it comes after the others now
-            self._marks[name] = real, len(transaction.after), len(transaction.fills)
+            self._marks[name] = real, transaction.point()
 
     async def rollback_to_savepoint(self, name: str, /) -> None:
         """Undo what was done in the block since that point, a failed write included; the point stays."""
@@ -104,9 +110,9 @@ class Transaction(Session):
             if name not in self._marks:
                 known = ", ".join(map(repr, self._marks)) or "none"
                 raise ValueError(f"this block has no savepoint {name!r}; it has {known}")
-            real, after, fills = self._marks[name]
+            real, point = self._marks[name]
             await self._mark(transaction, Mark.ROLL_BACK_TO, real)
-            del transaction.after[after:], transaction.fills[fills:]
+            transaction.undone(point)
             recovered(transaction)
             names = list(self._marks)
             for later in names[names.index(name) + 1 :]:
@@ -146,6 +152,26 @@ class Transaction(Session):
         if self._block is None:
             raise RuntimeError("this transaction block is not open: use it inside `async with db.transaction() as tx:`")
         return self._block
+
+
+@final
+class _Home:
+    """The database of a block, as far as its records' relations need it."""
+
+    __slots__ = ("_check_open", "_pump")
+
+    def __init__(self, pump: Pump, check_open: Callable[[], None]) -> None:
+        self._pump = pump
+        self._check_open = check_open
+
+    @property
+    def home(self) -> Runner:
+        return self
+
+    async def run(self, effect: Effect[T, E], /) -> Success[T] | Failure[E]:
+        """Run an effect: in the block as part of it, otherwise on its own."""
+        self._check_open()
+        return outcome(await self._pump.run(effect))
 
 
 def recovered(transaction: OpenTransaction) -> BaseException | None:

@@ -15,6 +15,7 @@ from typing_extensions import TypeVar
 
 from ommi.effects.effect import Binding, Effect
 from ommi.effects.finding import Query, Rows, Scalar, not_run
+from ommi.effects.related import ToMany, ToOne, adopt
 from ommi.effects.schedule import Schedule
 from ommi.errors import ConstraintViolation, DatabaseError, MultipleFound, NotFound
 from ommi.query.expressions import Expression, Order, Predicate
@@ -56,7 +57,13 @@ class BoundEffect(Binding[T_co, E_co]):
         self.database = database
 
     def __await__(self) -> Generator[Any, Any, Success[T_co] | Failure[E_co]]:
-        return self.database.run(self.source).__await__()
+        return self._outcome().__await__()
+
+    async def _outcome(self) -> Success[T_co] | Failure[E_co]:
+        outcome = await self.database.run(self.source)
+        if isinstance(outcome, Success):
+            adopt(outcome._inner_value, self.database)
+        return outcome
 
     @property
     def value(self) -> Awaitable[T_co]:
@@ -64,7 +71,7 @@ class BoundEffect(Binding[T_co, E_co]):
         return self._value()
 
     async def _value(self) -> T_co:
-        outcome = await self.database.run(self.source)
+        outcome = await self._outcome()
         if isinstance(outcome, Success):
             return outcome.unwrap()
         error = outcome.failure()
@@ -77,7 +84,7 @@ class BoundEffect(Binding[T_co, E_co]):
         return self._value_or(default)
 
     async def _value_or(self, default: U) -> T_co | U:
-        outcome = await self.database.run(self.source)
+        outcome = await self._outcome()
         return outcome.unwrap() if isinstance(outcome, Success) else default
 
     def _bound(self, effect: Effect[U, E2]) -> BoundEffect[U, E2]:
@@ -405,6 +412,10 @@ class BoundQuery(Generic[M]):
     def select(self, *columns: Any) -> BoundRows[Any]:
         """Only these columns, as tuples."""
         return BoundRows(self._query.select(*columns), self._database)
+
+    def prefetch(self, *relations: ToMany[Any] | ToOne[Any]) -> BoundQuery[M]:
+        """Load what these relations lead to with the records, one statement for each."""
+        return BoundQuery(self._query.prefetch(*relations), self._database)
 
     def distinct(self) -> BoundQuery[M]:
         """Each different record once."""

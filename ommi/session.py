@@ -14,6 +14,7 @@ from ommi.bound import BoundEffect, BoundQuery
 from ommi.effects.effect import Effect
 from ommi.effects.finding import Query, Rows, find
 from ommi.effects.operations import add, add_all, delete, reload, save, upsert
+from ommi.effects.related import Runner
 from ommi.errors import ConstraintViolation, DatabaseError, NotFound, StaleRecord
 from ommi.query.expressions import Predicate
 from ommi.runtime.calls import Ending
@@ -34,6 +35,11 @@ class Session(ABC):
     @abstractmethod
     async def run(self, effect: Effect[T, E], /) -> Success[T] | Failure[E]:
         """Run an effect: `Success` with its value or `Failure` with its error."""
+
+    @property
+    def home(self) -> Runner:
+        """Where the relations of a record that was loaded here are loaded, also when this is over."""
+        return self
 
     @overload
     def find(

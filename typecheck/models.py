@@ -13,7 +13,7 @@ import msgspec
 import pydantic
 
 import ommi
-from ommi import Key, MaxLength, ModelCollection, Unique, auto, ommi_model
+from ommi import Key, MaxLength, ModelCollection, ReferenceTo, ToMany, ToOne, Unique, auto, ommi_model
 
 collection = ModelCollection()
 
@@ -136,6 +136,48 @@ class Struct(msgspec.Struct):
 @dataclass
 class Admin(User):
     level: int = 0
+
+
+@ommi_model(collection=collection)
+@dataclass
+class Writer:
+    name: str
+    mentor_id: Annotated[int | None, ReferenceTo("Writer")] = None
+    id: Annotated[int, Key] = auto()
+    books: ClassVar[ToMany["Book"]] = ToMany()
+    mentor: ClassVar[ToOne["Writer | None"]] = ToOne(on="mentor_id")
+
+
+@ommi_model(collection=collection)
+@dataclass(slots=True, weakref_slot=True)
+class Book:
+    title: str
+    writer_id: Annotated[int, ReferenceTo(Writer)]
+    id: Annotated[int, Key] = auto()
+    writer: ClassVar[ToOne[Writer]] = ToOne()
+    genres: ClassVar[ToMany["Genre"]] = ToMany(through="Shelving")
+
+
+@ommi_model(collection=collection)
+class Genre(pydantic.BaseModel):
+    id: Annotated[int | None, Key] = None
+    name: str
+    books: ClassVar[ToMany["Book"]] = ToMany(through="Shelving")
+
+
+@ommi_model(collection=collection)
+class Shelving(msgspec.Struct, weakref=True):
+    book: Annotated[int, Key, ReferenceTo(Book)]
+    genre: Annotated[int, Key, ReferenceTo(Genre)]
+    genre_of: ClassVar[ToOne["Genre"]] = ToOne()
+
+
+@ommi_model(collection=collection)
+@attrs.define
+class Review:
+    book: Annotated[int | None, ReferenceTo(Book)]
+    id: Annotated[int, Key] = auto()
+    about: ClassVar[ToOne["Book | None"]] = ToOne()
 
 
 @dataclass

@@ -66,8 +66,8 @@ async def ask(db: Ommi) -> None:
     heading("Which flights arrived latest?")
     late = await answer(db, questions.most_delayed(5))
     table(
-        ("flight", "airline", "route", "scheduled", "minutes late"),
-        [(*described(flight, name), flight.arrival_delay) for flight, name in late],
+        ("flight", "airline", "route", "scheduled", "aircraft", "minutes late"),
+        [(*described(flight, airline(flight)), aircraft(flight), flight.arrival_delay) for flight in late],
     )
 
     heading("When do most flights leave?")
@@ -113,6 +113,18 @@ async def replan(db: Ommi) -> None:
             ("", "cancelled flights", "rebookings"),
             [("before", *before), ("after", *after)],
         )
+
+
+def airline(flight: Flight) -> str:
+    """The name of the airline, which came with the flight."""
+    found = flight.airline.cached
+    return flight.carrier if found is None else found.name
+
+
+def aircraft(flight: Flight) -> str | None:
+    """The aircraft that came with the flight, where the registry knows it."""
+    found = flight.aircraft.cached
+    return None if found is None else f"{found.manufacturer} {found.model}"
 
 
 def described(flight: Flight, airline: str) -> tuple[str, str, str, str]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, time
-from typing import Annotated
+from typing import Annotated, ClassVar
 
-from ommi import Check, Index, Key, MaxLength, ModelCollection, ReferenceTo, auto, col, ommi_model
+from ommi import Check, Index, Key, MaxLength, ModelCollection, ReferenceTo, ToOne, auto, col, ommi_model
 
 collection = ModelCollection()
 
@@ -62,6 +62,8 @@ class Flight:
     """In miles."""
     cancelled: bool = False
     id: Annotated[int, Key] = auto()
+    airline: ClassVar[ToOne[Airline]] = ToOne()
+    aircraft: ClassVar[ToOne[Plane | None]] = ToOne()
 
 
 @ommi_model(collection=collection, name="rebookings")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 
-from examples.flights.models import Airline, Airport, Flight, Plane, Rebooking
+from examples.flights.models import Airport, Flight, Plane, Rebooking
 from ommi import (
     ConstraintViolation,
     DatabaseError,
@@ -30,18 +30,16 @@ class NoLaterFlight(OmmiError):
     """Nobody flies there later that day: the passengers would be stranded."""
 
 
-@effect
-def most_delayed(how_many: int) -> Prog[list[tuple[Flight, str]], DatabaseError]:
-    """The flights that arrived latest, with the names of their airlines."""
-    names = {airline.code: airline.name for airline in (yield from find(Airline).all())}
-    flights = yield from (
+def most_delayed(how_many: int) -> Effect[list[Flight], DatabaseError]:
+    """The flights that arrived latest, with their airlines and aircraft: three statements."""
+    return (
         find(Flight)
         .where(lambda f: col(f.arrival_delay).is_not_null())
         .order_by(lambda f: col(f.arrival_delay).desc)
         .limit(how_many)
+        .prefetch(Flight.airline, Flight.aircraft)
         .all()
     )
-    return [(flight, names[flight.carrier]) for flight in flights]
 
 
 def flights_by_day() -> Effect[list[int], DatabaseError]:

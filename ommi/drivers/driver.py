@@ -24,11 +24,13 @@ class Capabilities:
 
     `isolation`: the strongest level there is. `savepoints`: a part of a transaction can be undone alone.
     `undoes_statements`: a `recoverable` write that failed leaves its transaction usable.
+    `parameters`: how many values a condition of one statement may hold; reads of more keys are several statements.
     """
 
     isolation: IsolationLevel
     savepoints: bool = True
     undoes_statements: bool = True
+    parameters: int = 30_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -21,7 +21,9 @@ from typing_extensions import TypeVar
 
 from ommi.effects.schedule import Schedule
 from ommi.errors import DatabaseError, Origin
+from ommi.models.relations import Relation
 from ommi.query.statements import Statement
+from ommi.schema import Field, Schema
 from ommi.transactions import IsolationLevel, TransactionOptions
 
 __all__ = ["Effect", "Outcome", "Raises", "Sent"]
@@ -379,6 +381,17 @@ class Answer(Enum):
     RECORDS = "the records inserted, in order"
     SAVED = "the record updated, or StaleRecord or NotFound when no row matched"
     DELETED = "None, or NotFound when no row matched"
+    GROUPS = "a list of the records of each key that has any, by key"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Values that some fields are to have: a read of many keys at once."""
+
+    schema: Schema
+    fields: tuple[Field, ...]
+    values: tuple[tuple[Any, ...], ...]
 
 
 @final
@@ -392,6 +405,8 @@ class Perform(Effect[T_co, E_co]):
     """For selected columns: their labels, types and nullability, from which a reader is made."""
     row: tuple[Any, ...] | None = None
     """For `SAVED`: the canonical values of the record as it is written."""
+    keys: Keys | None = None
+    """For `GROUPS`: the condition, which the statement is without."""
     targets: tuple[Any, ...] = field(default=(), compare=False)
     """The instances passed in, to be filled after the commit with what the database assigned."""
     origin: Origin | None = field(default=None, compare=False)
@@ -474,6 +489,17 @@ class AfterCommit(Effect[T_co, E_co]):
 
 @final
 @dataclass(frozen=True, slots=True, repr=False)
+class Prefetch(Effect[T_co, E_co]):
+    """A query whose records come with what their relations load: one statement for each of these."""
+
+    source: Effect[Any, Any]
+    model: type[Any]
+    relations: tuple[Relation, ...]
+    origin: Origin | None = field(default=None, compare=False)
+
+
+@final
+@dataclass(frozen=True, slots=True, repr=False)
 class Sleep(Effect[None, Never]):
     seconds: float
 
@@ -491,7 +517,7 @@ Node: TypeAlias = (
     Succeed[Any] | Fail[Any] | Map[Any, Any] | Bind[Any, Any] | Alt[Any, Any] | Lash[Any, Any] | Catch[Any, Any]
     | Swap[Any, Any] | Either[Any] | Do[Any, Any] | Attempt[Any, Any] | Await[Any, Any] | Perform[Any, Any]
     | Gather[Any, Any] | Race[Any, Any] | Transact[Any, Any] | Retry[Any, Any] | Timeout[Any, Any] | Ensure[Any, Any]
-    | Bracket[Any, Any] | AfterCommit[Any, Any] | Sleep | Binding[Any, Any]
+    | Bracket[Any, Any] | AfterCommit[Any, Any] | Prefetch[Any, Any] | Sleep | Binding[Any, Any]
 )  # fmt: skip
 """Every kind of effect."""
 

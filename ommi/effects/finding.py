@@ -12,10 +12,12 @@ from uuid import UUID
 
 from typing_extensions import TypeVar
 
-from ommi.effects.effect import Answer, Binding, Effect, Perform
+from ommi.effects.effect import Answer, Binding, Effect, Perform, Prefetch
 from ommi.effects.origin import origin
+from ommi.effects.related import ToMany, ToOne
 from ommi.errors import ConstraintViolation, DatabaseError, MultipleFound, NotFound
 from ommi.models import ref, schema_of
+from ommi.models.relations import Relation
 from ommi.query.expressions import (
     And,
     Column,
@@ -123,10 +125,11 @@ class Query(Generic[M]):
 
     query: Select
     unconditional: bool = False
+    related: tuple[Relation, ...] = ()
 
     def where(self, *conditions: Predicate[Any] | bool | Callable[[M], Predicate[Any] | bool]) -> Query[M]:
         """Only rows for which all conditions hold, too: `where(User.age > 18)`, `where(lambda u: u.age > 18)`."""
-        return Query(_where(self.query, conditions), self.unconditional)
+        return Query(_where(self.query, conditions), self.unconditional, self.related)
 
     def order_by(self, *parts: Order | Expression[Any, Any] | Callable[[M], Any]) -> Query[M]:
         """In this order, first part first: `order_by(User.age.desc, User.name.asc)`; a plain column is ascending.
@@ -134,29 +137,49 @@ class Query(Generic[M]):
         It replaces an order given before. With a limit, an offset or `first`, the key is appended.
         """
         found = [_order(item) for part in parts for item in _resolved(self.query.schema, part)]
-        return Query(replace(self.query, order=tuple(found)), self.unconditional)
+        return Query(replace(self.query, order=tuple(found)), self.unconditional, self.related)
 
     def limit(self, rows: int) -> Query[M]:
         """At most this many rows."""
-        return Query(replace(self.query, limit=_whole("limit", rows)), self.unconditional)
+        return Query(replace(self.query, limit=_whole("limit", rows)), self.unconditional, self.related)
 
     def offset(self, rows: int) -> Query[M]:
         """Without the first rows."""
-        return Query(replace(self.query, offset=_whole("offset", rows)), self.unconditional)
+        return Query(replace(self.query, offset=_whole("offset", rows)), self.unconditional, self.related)
 
     def for_update(self, *, skip_locked: bool = False, no_wait: bool = False) -> Query[M]:
         """Lock the rows until the transaction ends; it needs one. SQLite has a single writer and nothing to do."""
         if skip_locked and no_wait:
             raise TypeError("for_update takes skip_locked=True or no_wait=True, not both")
-        return Query(replace(self.query, lock=Lock(skip_locked, no_wait)), self.unconditional)
+        return Query(replace(self.query, lock=Lock(skip_locked, no_wait)), self.unconditional, self.related)
 
     def distinct(self) -> Query[M]:
         """Each different record once; with a key in it, every record is different."""
-        return Query(replace(self.query, distinct=True), self.unconditional)
+        return Query(replace(self.query, distinct=True), self.unconditional, self.related)
 
     def everything(self) -> Query[M]:
         """Say that an update or delete without a condition is meant: it concerns every row."""
-        return Query(self.query, True)
+        return Query(self.query, True, self.related)
+
+    def prefetch(self, *relations: ToMany[Any] | ToOne[Any]) -> Query[M]:
+        """Load with the records what these relations lead to, one statement each: `prefetch(User.posts, Post.tags)`.
+
+        A relation is one of the model, or of a model that a relation before it leads to.
+        """
+        found = (*self.related, *relations)
+        reached = {self.query.schema.model}
+        for relation in found:
+            given: object = relation
+            if not isinstance(given, Relation):
+                raise TypeError(f"prefetch(…) takes relations, such as User.posts, not {given!r}")
+            if relation.model not in reached:
+                names = ", ".join(sorted(model.__name__ for model in reached))
+                raise TypeError(
+                    f"prefetch({relation!r}): {relation.model.__name__} is not reached before it (only {names}): "
+                    f"name the relation that leads to {relation.model.__name__} first"
+                )
+            reached.add(relation.joined().target.model)
+        return Query(self.query, self.unconditional, found)
 
     @overload
     def select(self, shape: Callable[[M], tuple[A1]], /) -> Rows[tuple[A1]]: ...
@@ -264,20 +287,26 @@ class Query(Generic[M]):
         chosen = tuple(_expression(item, "select(…)") for item in found)
         for one in chosen:
             _check_schema(one, self.query.schema)
+        _unrelated(self, "select")
         return Rows(replace(self.query, columns=chosen))
 
     # -- terminals
     def all(self) -> Effect[list[M], DatabaseError]:
         """All records, in order."""
-        return _perform(self.query, Answer.ALL)
+        return self._loading(_perform(self.query, Answer.ALL))
 
     def one(self) -> Effect[M, NotFound | MultipleFound | DatabaseError]:
         """The only record."""
-        return _perform(self.query, Answer.ONE)
+        return self._loading(_perform(self.query, Answer.ONE))
 
     def first(self) -> Effect[M | None, DatabaseError]:
         """The first record, or `None`."""
-        return _perform(_limited(self.query, 1), Answer.FIRST)
+        return self._loading(_perform(_limited(self.query, 1), Answer.FIRST))
+
+    def _loading(self, effect: Effect[Any, Any]) -> Effect[Any, Any]:
+        if not self.related:
+            return effect
+        return Prefetch(effect, self.query.schema.model, self.related, origin())
 
     def count(self) -> Effect[int, DatabaseError]:
         """How many records there are."""
@@ -320,7 +349,8 @@ class Query(Generic[M]):
         return Perform(Delete(self.query.schema, self.query.where), Answer.PLAIN, origin=origin())
 
     def __repr__(self) -> str:
-        return select_text(self.query) + (".everything()" if self.unconditional else "")
+        said = f".prefetch({', '.join(map(repr, self.related))})" if self.related else ""
+        return select_text(self.query) + said + (".everything()" if self.unconditional else "")
 
     if not TYPE_CHECKING:
 
@@ -484,7 +514,13 @@ def _same_kind(column: Column[Any, Any], value: ExpressionNode) -> None:
         raise TypeError(f"{column!r} holds {mine.name} and cannot be set to {value!r}, which is {other.name}")
 
 
+def _unrelated(query: Query[Any], said: str) -> None:
+    if query.related:
+        raise TypeError(f"{said}() gives no records to load relations of: prefetch belongs to .all(), .one(), .first()")
+
+
 def _writable(query: Query[Any], said: str) -> None:
+    _unrelated(query, said)
     found = query.query
     if (found.order, found.limit, found.offset, found.distinct, found.lock) != ((), None, None, False, None):
         raise TypeError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, assert_never
 
 from ommi.effects.effect import (
@@ -24,6 +25,7 @@ from ommi.effects.effect import (
     Map,
     Node,
     Perform,
+    Prefetch,
     Race,
     Retry,
     Sleep,
@@ -34,6 +36,7 @@ from ommi.effects.effect import (
     Together,
     Transact,
 )
+from ommi.effects.related import Related, among
 from ommi.query.statements import (
     AdvisoryLock,
     Count,
@@ -59,7 +62,7 @@ def children(effect: Effect[Any, Any]) -> tuple[Effect[Any, Any], ...]:
     """The effects an effect holds, as far as they are known before it runs."""
     node: Node = effect  # type: ignore[assignment]  # the union is closed
     match node:
-        case Succeed() | Fail() | Do() | Attempt() | Await() | Perform() | Sleep():
+        case Succeed() | Fail() | Do() | Attempt() | Await() | Perform() | Sleep() | Related():
             return ()
         case Bind(source, Step("apply", Effect() as container)):
             return (source, container)
@@ -74,7 +77,18 @@ def children(effect: Effect[Any, Any]) -> tuple[Effect[Any, Any], ...]:
         case Bracket(acquire):
             return (acquire,)
         case (
-            Map() | Bind() | Alt() | Lash() | Catch() | Swap() | Either() | Transact() | Retry() | Timeout() | Binding()
+            Map()
+            | Bind()
+            | Alt()
+            | Lash()
+            | Catch()
+            | Swap()
+            | Either()
+            | Transact()
+            | Retry()
+            | Timeout()
+            | Prefetch()
+            | Binding()
         ):
             return (node.source,)
         case _:
@@ -118,6 +132,8 @@ def effect_text(effect: Effect[Any, Any]) -> str:
                 suffixes.append(f".ensure({effect_text(finalizer)})")
             case AfterCommit(source, after):
                 suffixes.append(f".after_commit({effect_text(after)})")
+            case Related():
+                return _head(node) + "".join(reversed(suffixes))
             case Binding():
                 source = node.source
             case _:
@@ -129,7 +145,8 @@ def operation_text(perform: Perform[Any, Any]) -> str:
     """One operation as it was written, without the values of the records it writes (they may be secret)."""
     match perform.statement:
         case Select() as query:
-            return f"find({query.schema.name}) … .{perform.answer.name.lower()}()"
+            said = "all" if perform.answer is Answer.GROUPS else perform.answer.name.lower()
+            return f"find({query.schema.name}) … .{said}()"
         case Count(query):
             return f"find({query.schema.name}) … .count()"
         case Exists(query):
@@ -178,6 +195,11 @@ def _head(node: Any) -> str:
             return f"bracket({effect_text(acquire)}, {_function(use)}, {_function(release)})"
         case Sleep(seconds):
             return f"sleep({seconds})"
+        case Related():
+            return _related(node)
+        case Prefetch(source, _, relations):
+            query, _, terminal = effect_text(source).rpartition(".")
+            return f"{query}.prefetch({', '.join(map(repr, relations))}).{terminal}"
         case Perform():
             return _perform(node)
         case _:
@@ -186,10 +208,10 @@ def _head(node: Any) -> str:
 
 def _perform(perform: Perform[Any, Any]) -> str:
     match perform.statement:
+        case Select() as query if perform.keys is not None:
+            return f"{select_text(replace(query, where=among(perform.keys, perform.keys.values)))}.all()"
         case Select() as query:
             if perform.answer is Answer.FIRST and query.limit == 1:
-                from dataclasses import replace
-
                 return f"{select_text(replace(query, limit=None))}.first()"
             return f"{select_text(query)}.{perform.answer.name.lower()}()"
         case Count(query):
@@ -221,6 +243,18 @@ def _perform(perform: Perform[Any, Any]) -> str:
             return f"advisory_lock({key})"
         case _:
             assert_never(perform.statement)
+
+
+def _related(node: Related[Any, Any]) -> str:
+    joined = node.relation.joined()
+    if isinstance(node.key, tuple):
+        said = ", ".join(
+            f"{f.name}={value if f.type.load is None or value is None else f.type.load(value)!r}"
+            for f, value in zip(joined.near, node.key, strict=True)
+        )
+    else:
+        said = "…"
+    return f"{joined.owner.name}({said}).{node.relation.name}{'.refresh()' if node.fresh else ''}"
 
 
 def _conditions(schema: Schema, where: Any) -> str:

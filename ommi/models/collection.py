@@ -19,10 +19,12 @@ class ModelCollection:
     function, whose run is over.
     """
 
-    __slots__ = ("_schemas",)
+    __slots__ = ("_schemas", "changes")
 
     def __init__(self, *models: type[Any]) -> None:
         self._schemas: dict[str, Schema] = {}
+        self.changes = 0
+        """Grows with every model: what was found by a name may be another one since."""
         for model in models:
             self.add(model)
 
@@ -37,6 +39,7 @@ class ModelCollection:
             if "<locals>" in _scope(other.model):
                 self._forget(_scope(other.model))
         self._schemas[name] = schema
+        self.changes += 1
 
     @property
     def names(self) -> tuple[str, ...]:

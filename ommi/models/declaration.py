@@ -25,6 +25,7 @@ from ommi.models.facts import (
 )
 from ommi.models.readers import blueprint_of
 from ommi.models.references import references_of
+from ommi.models.relations import refuse_relations_as_fields
 from ommi.models.types import TypedAttribute, typed_attribute
 from ommi.query.checks import constraint_name, max_length_name
 from ommi.query.expressions import And, Column, InQuery, Literal, Not, Or, PredicateNode, predicate
@@ -58,6 +59,7 @@ class Options:
 def declaration(cls: type[Any], options: Options, names: Names) -> tuple[Schema, dict[str, Any]]:
     """The schema of a class and the evaluated annotations of its fields; `TypeError` for what cannot be."""
     blueprint = blueprint_of(cls)
+    refuse_relations_as_fields(blueprint)
     table = _checked_name(
         options.name if options.name is not None else _snake_case(cls.__name__), f"{cls.__name__}: the table"
     )

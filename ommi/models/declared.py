@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar, cast
 
 from ommi.models.annotations import Names, evaluated
 from ommi.models.blueprint import Attribute
+from ommi.models.remembered import Remembered
 from ommi.query.expressions import Column
 from ommi.query.standin import StandIn
 from ommi.schema import Schema
@@ -26,6 +27,8 @@ class Declared:
     schema: Schema
     row: StandIn
     annotations: Mapping[str, Any]
+    remembered: Remembered | None = None
+    """Of a model with relations."""
 
 
 def mark_declared(declared: Declared) -> None:

@@ -12,6 +12,7 @@ from ommi.models.declaration import Options, declaration
 from ommi.models.declared import Declared, mark_declared
 from ommi.models.descriptors import install_column
 from ommi.models.facts import Check
+from ommi.models.relations import install_relations
 from ommi.query.standin import StandIn
 
 __all__ = ["ommi_model"]
@@ -62,6 +63,6 @@ def _declare(cls: Any, options: Options, names: Names) -> Any:
         raise TypeError(f"@ommi_model is put on a class, not on {cls!r}; its options are keywords, name=…")
     schema, annotations = declaration(cls, options, names)
     row = StandIn([install_column(schema, field) for field in schema.fields])
-    mark_declared(Declared(schema, row, annotations))
+    mark_declared(Declared(schema, row, annotations, install_relations(schema, names, options.collection)))
     options.collection.add(cls)
     return cls

@@ -121,6 +121,7 @@ def _select(query: Select, values: list[Literal]) -> Hashable:
         query.offset is None,
         query.distinct,
         query.lock,
+        query.link,
     )
 
 

@@ -16,6 +16,7 @@ __all__ = [
     "DropTables",
     "Exists",
     "Insert",
+    "Link",
     "Lock",
     "OnConflict",
     "Select",
@@ -37,9 +38,25 @@ class Lock:
 
 @final
 @dataclass(frozen=True, slots=True)
+class Link:
+    """A table whose rows say which rows of two others belong together.
+
+    A row of it belongs to a selected row where both fields of each of the `pairs` (its own, the selected model's) are
+    equal; a missing value equals nothing. `fields` are those of its own that come first in each row read.
+    """
+
+    schema: Schema
+    pairs: tuple[tuple[Field, Field], ...]
+    fields: tuple[Field, ...]
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class Select:
     """Rows of one table; `columns` is `None` for all fields in the schema's order, which reads instances.
 
+    With a `link`, a row for each row of the link that belongs to one: the link's `fields`, then all of the row's. Then
+    `where` is a condition on the link, `order` remains one on the selected rows, and the other parts are not given.
     Answered by what the request's `read` makes of the rows.
     """
 
@@ -51,6 +68,7 @@ class Select:
     offset: int | None = None
     distinct: bool = False
     lock: Lock | None = None
+    link: Link | None = None
 
     def __eq__(self, other: object) -> bool:
         from ommi.query.outline import same

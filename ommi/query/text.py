@@ -113,6 +113,8 @@ class _Writer:
 
     def select(self, query: Select) -> str:
         parts = [f"find({query.schema.name})"]
+        if query.link is not None:
+            parts.append(f".through({query.link.schema.name})")
         if query.where is not None:
             parts.append(f".where({self.predicate(query.where)})")
         if query.order:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, TypeAlias, final
 
-from ommi.effects.effect import Await, Perform
+from ommi.effects.effect import Await, Keys, Perform
+from ommi.models.remembered import Flight
 from ommi.schema import Field, Schema
 from ommi.transactions import TransactionOptions
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Awaiting",
+    "Batch",
     "Begin",
     "Call",
     "Cancel",
@@ -23,10 +25,12 @@ __all__ = [
     "Ending",
     "Execute",
     "Fill",
+    "Group",
     "Mark",
     "Marking",
     "Pause",
     "Rollback",
+    "Watch",
 ]
 
 Fill: TypeAlias = tuple[Schema, Any, tuple[tuple[Field, Any], ...]]
@@ -73,6 +77,57 @@ class Execute(_Call):
         self.transaction = transaction
         self.recoverable = recoverable
         self.fills: tuple[Fill, ...] = ()
+
+
+@final
+class Group:
+    """Reads that differ only in the values that the fields of `keys` are to have: `asked` are those of each member.
+
+    Without `keys`, it is a read that no other is like.
+    """
+
+    __slots__ = ("_keys", "asked", "members")
+
+    def __init__(self, keys: Keys | None) -> None:
+        self._keys = keys
+        self.members: list[Execute] = []
+        self.asked: list[tuple[tuple[Any, ...], ...]] = []
+
+    @property
+    def keys(self) -> Keys:
+        """The fields, and the values that one member asks for."""
+        assert self._keys is not None
+        return self._keys
+
+
+@final
+class Batch(_Call):
+    """Reads of one round made as fewer statements, group after group; a group of one is that read as it is.
+
+    Its value are the ends of all its members. The interpreter knows nothing of it.
+    """
+
+    __slots__ = ("groups", "transaction")
+
+    def __init__(self, transaction: OpenTransaction | None, shielded: bool) -> None:
+        self.transaction = transaction
+        self.shielded = shielded
+        self.groups: list[Group] = []
+
+    @property
+    def members(self) -> list[Execute]:
+        """The reads it stands for."""
+        return [member for group in self.groups for member in group.members]
+
+
+@final
+class Watch(_Call):
+    """Wait until a load that another run has under way has ended, in whatever way."""
+
+    __slots__ = ("flight",)
+
+    def __init__(self, flight: Flight) -> None:
+        self.flight = flight
 
 
 @final
@@ -152,7 +207,7 @@ class Cancel:
         self.call = call
 
 
-Call: TypeAlias = Execute | Begin | Commit | Rollback | Marking | Pause | Awaiting
+Call: TypeAlias = Execute | Begin | Commit | Rollback | Marking | Pause | Awaiting | Watch | Batch
 Command: TypeAlias = Call | Cancel
 Completed: TypeAlias = tuple[Call | None, Ending, Any]
 """A call with its end; `None` in place of the call says that the whole program is cancelled."""

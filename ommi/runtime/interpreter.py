@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
+from contextlib import suppress
 from types import GeneratorType
 from typing import Any, TypeAlias, assert_never, cast, final
 
@@ -36,6 +37,7 @@ from ommi.effects.effect import (
     Map,
     Node,
     Perform,
+    Prefetch,
     Race,
     Retry,
     Sleep,
@@ -44,8 +46,10 @@ from ommi.effects.effect import (
     Timeout,
     Transact,
 )
+from ommi.effects.related import Related
 from ommi.errors import ConnectionLost, LockTimeout, StatementTimeout, TransactionConflict
-from ommi.query.statements import is_write
+from ommi.models.remembered import Cell, Entry
+from ommi.query.statements import Select, is_write
 from ommi.runtime.calls import Awaiting, Call, Cancel, Command, Completed, Ending, Execute, Fill, Marking, Pause
 from ommi.runtime.clock import Clock
 from ommi.transactions import TransactionOptions
@@ -54,6 +58,7 @@ __all__ = [
     "Fiber",
     "Fork",
     "Joined",
+    "Machine",
     "OpenTransaction",
     "Outcome",
     "Program",
@@ -64,6 +69,9 @@ __all__ = [
 ]
 
 VALUE, ERROR, DOOM, DEFECT, CANCELLED = Ending
+
+_READING = (Gather, Related, Prefetch, Binding, Fail)
+"""The rarer effects that change nothing by themselves, and run none of the application's code that may."""
 
 _HANDLERS = frozenset({Lash, Catch, Either, Swap})
 """The frames that go on after a failure, in the same transaction."""
@@ -82,7 +90,7 @@ class OpenTransaction:
     handler has dealt with so far.
     """
 
-    __slots__ = ("after", "doomed", "failed", "fills", "handle", "options", "savepoints")
+    __slots__ = ("after", "doomed", "failed", "fills", "handle", "loads", "options", "savepoints")
 
     def __init__(self, handle: Any, options: TransactionOptions) -> None:
         self.handle = handle
@@ -91,7 +99,26 @@ class OpenTransaction:
         self.failed: BaseException | None = None
         self.after: list[Effect[Any, Any]] = []
         self.fills: list[Fill] = []
+        self.loads: list[tuple[Cell, Entry]] = []
         self.savepoints = 0
+
+    def point(self) -> tuple[int, int, int]:
+        """How far it is, for `undone`."""
+        return len(self.after), len(self.fills), len(self.loads)
+
+    def undone(self, point: tuple[int, int, int] = (0, 0, 0)) -> None:
+        """What was done since a point was rolled back, and with it what was to happen after the commit."""
+        after, fills, loads = point
+        del self.after[after:], self.fills[fills:]
+        for cell, entry in self.loads[loads:]:
+            cell.drop(entry)
+        del self.loads[loads:]
+
+    def committed(self) -> None:
+        """What was loaded in it is so for all."""
+        for cell, entry in self.loads:
+            cell.keep(entry)
+        self.loads.clear()
 
     def doom(self, error: BaseException) -> None:
         """Nothing of it can stay; the first error counts."""
@@ -109,23 +136,33 @@ class Fork:
     """Run effects in fibers of their own; answered by a `Joined` when all of them have ended.
 
     `stop` is asked how a fiber ended; when it says so, the others are cancelled and no more are started.
+
+    `in_turn`: as if each began when the one before it has ended. Until then it may read ahead, so that what all of
+    them read at once can be merged; where one does anything but read, those after it are forgotten and begin anew in
+    their turn, since what they read may have changed.
     """
 
-    __slots__ = ("effects", "limit", "stop")
+    __slots__ = ("effects", "in_turn", "limit", "stop")
 
     def __init__(
-        self, effects: Sequence[Effect[Any, Any]], stop: Callable[[Ending], bool], limit: int | None = None
+        self,
+        effects: Sequence[Effect[Any, Any]],
+        stop: Callable[[Ending], bool],
+        limit: int | None = None,
+        *,
+        in_turn: bool = False,
     ) -> None:
         self.effects = effects
         self.stop = stop
         self.limit = limit
+        self.in_turn = in_turn
 
 
 @final
 class Joined:
     """How forked fibers ended; `None` for those never started."""
 
-    __slots__ = ("first", "fork", "outcomes", "parent", "running", "started", "stopping")
+    __slots__ = ("ahead", "first", "fork", "outcomes", "parent", "running", "started", "stopping", "until")
 
     def __init__(self, parent: Fiber, fork: Fork) -> None:
         self.parent = parent
@@ -135,6 +172,9 @@ class Joined:
         self.started = 0
         self.stopping = False
         self.first: int | None = None
+        self.until = len(fork.effects)
+        # whether fibers that do not have their turn may run
+        self.ahead = True
 
 
 @final
@@ -148,9 +188,11 @@ class Fiber:
         "join",
         "masked",
         "outcome",
+        "parked",
         "shielded",
         "stack",
         "transaction",
+        "turns",
         "waiting",
     )
 
@@ -167,6 +209,9 @@ class Fiber:
         self.interrupted = False
         self.waiting: Call | Joined | None = None
         self.outcome: Outcome | None = None
+        # whether it, or one it was forked by, has to wait for its turn before it does anything but read
+        self.turns: bool = join is not None and (join.fork.in_turn or join.parent.turns)
+        self.parked: Effect[Any, Any] | None = None
 
 
 @final
@@ -180,13 +225,22 @@ class Scope:
 
 
 def interpret(
-    effect: Effect[Any, Any], clock: Clock, joined: OpenTransaction | None = None, *, in_block: bool = False
+    effect: Effect[Any, Any],
+    clock: Clock,
+    joined: OpenTransaction | None = None,
+    *,
+    in_block: bool = False,
+    owner: object = None,
+    ahead: bool = False,
 ) -> Program:
     """The program of an effect; `joined` is the transaction it runs inside, if there is one already.
 
-    Whoever joins may go on in the transaction after any failure; in a block, after any but that of a write.
+    Whoever joins may go on in the transaction after any failure; in a block, after any but that of a write. `owner`
+    stands for the database (without it, the run has one of its own): what relations loaded from another one is not
+    theirs. With `ahead`, effects that take turns in a transaction read ahead of their turn, so a round may have several
+    reads of one transaction.
     """
-    machine = _Machine(clock, in_block=in_block)
+    machine = Machine(clock, owner, in_block=in_block, ahead=ahead)
     root = Fiber()
     root.transaction = joined
     root.covered = 0 if joined is None or in_block else 1
@@ -205,14 +259,17 @@ def interpret(
                 machine.complete(call, ending, payload)
 
 
-class _Machine:
+@final
+class Machine:
     """The fibers of one run, and the commands gathered for the next round."""
 
-    __slots__ = ("clock", "commands", "in_block", "ready")
+    __slots__ = ("ahead", "clock", "commands", "in_block", "owner", "ready")
 
-    def __init__(self, clock: Clock, *, in_block: bool) -> None:
+    def __init__(self, clock: Clock, owner: object, *, in_block: bool, ahead: bool) -> None:
         self.clock = clock
+        self.owner = self if owner is None else owner
         self.in_block = in_block
+        self.ahead = ahead
         self.commands: list[Command] = []
         self.ready: deque[tuple[Fiber, Effect[Any, Any] | None, Ending, Any]] = deque()
 
@@ -225,6 +282,8 @@ class _Machine:
             while current is not None:
                 kind = type(current)
                 if kind is Perform:
+                    if fiber.turns and not self.reads(current) and not self.take_turn(fiber, current):
+                        return
                     recoverable = fiber.covered > 0 or (self.in_block and not is_write(current.statement))
                     blocked = self.issue(fiber, Execute(current, fiber.transaction, recoverable))
                     if blocked is None:
@@ -302,12 +361,18 @@ class _Machine:
 
     def evaluate(self, fiber: Fiber, effect: Effect[Any, Any]) -> tuple[Ending, Any, Effect[Any, Any] | None] | None:
         """One of the rarer effects: an outcome, or an effect to go on with; `None` where the fiber waits."""
-        from ommi.runtime import scopes
+        from ommi.runtime import loading, scopes
 
         node = cast("Node", effect)
+        if fiber.turns and not isinstance(node, _READING) and not self.take_turn(fiber, node):
+            return None
         match node:
             case Fail(error):
                 return ERROR, error, None
+            case Related():
+                steps = loading.related(fiber, node, self)
+            case Prefetch():
+                steps = loading.prefetch(fiber, node, self)
             case Attempt(function, catching):
                 try:
                     return VALUE, function(), None
@@ -322,7 +387,7 @@ class _Machine:
             case Binding():
                 return VALUE, None, node.source
             case Gather():
-                steps = scopes.gather(fiber, node)
+                steps = scopes.gather(fiber, node, ahead=self.ahead)
             case Race():
                 steps = scopes.race(fiber, node)
             case Transact():
@@ -397,7 +462,77 @@ class _Machine:
         call.fiber = fiber
         fiber.waiting = call
         self.commands.append(call)
+        if fiber.turns:
+            self.look_ahead(fiber)
         return None
+
+    # -- taking turns
+
+    @staticmethod
+    def reads(perform: Perform[Any, Any]) -> bool:
+        """Whether an operation changes nothing and locks nothing, so that it need not wait for its turn."""
+        statement = perform.statement
+        return not is_write(statement) and not (isinstance(statement, Select) and statement.lock is not None)
+
+    def look_ahead(self, fiber: Fiber) -> None:
+        """Let the fiber after this one begin, and those after the ones this was forked by, where it may."""
+        while fiber.join is not None:
+            join = fiber.join
+            if join.fork.in_turn and fiber.index == join.started - 1:
+                self.fork(join)
+            fiber = join.parent
+
+    def take_turn(self, fiber: Fiber, effect: Effect[Any, Any]) -> bool:
+        """Whether it is the fiber's turn; if not, it waits for it with the effect. Those after it must not be ahead."""
+        its_turn = True
+        one = fiber
+        while one.join is not None:
+            join = one.join
+            if join.fork.in_turn:
+                join.ahead = False
+                self.forget(join, one.index)
+                its_turn = its_turn and next(iter(join.running)) == one.index
+            one = join.parent
+        if not its_turn:
+            fiber.parked = effect
+        return its_turn
+
+    def forget(self, join: Joined, index: int) -> None:
+        """Undo the beginning of the fibers after one: they have only read."""
+        forgotten: set[Fiber] = set()
+        pending = [fiber for later, fiber in join.running.items() if later > index]
+        while pending:
+            fiber = pending.pop()
+            forgotten.add(fiber)
+            fiber.outcome = CANCELLED, None
+            if isinstance(fiber.waiting, Joined):
+                pending.extend(fiber.waiting.running.values())
+            for frame in reversed(fiber.stack):
+                _close(frame)
+        for later in range(index + 1, join.started):
+            join.running.pop(later, None)
+            join.outcomes[later] = None
+        join.started = index + 1
+        join.until = len(join.fork.effects)
+        if forgotten:
+            self.commands = [c for c in self.commands if isinstance(c, Cancel) or c.fiber not in forgotten]
+            kept = [each for each in self.ready if each[0] not in forgotten]
+            self.ready.clear()
+            self.ready.extend(kept)
+
+    def wake(self, join: Joined) -> None:
+        """Tell the fiber whose turn it is now, if it waits for that."""
+        while join.running:
+            fiber = next(iter(join.running.values()))
+            if fiber.parked is not None:
+                effect, fiber.parked = fiber.parked, None
+                self.ready.append((fiber, effect, VALUE, None))
+                return
+            if not isinstance(fiber.waiting, Joined) or not fiber.waiting.fork.in_turn:
+                return
+            join = fiber.waiting
+
+    # -- what happened
 
     def complete(self, call: Call, ending: Ending, payload: Any) -> None:
         """Note what a call did to its transaction, and make its fiber ready."""
@@ -436,11 +571,15 @@ class _Machine:
         """Start as many fibers as may run; go on with the parent when none is left."""
         fork = join.fork
         effects, limit = fork.effects, fork.limit
-        while join.started < len(effects) and not join.stopping and (limit is None or len(join.running) < limit):
+        while join.started < join.until and not join.stopping and (limit is None or len(join.running) < limit):
+            if fork.in_turn and not join.ahead and join.running:
+                break
             child = Fiber(join, join.started)
             join.running[join.started] = child
             self.ready.append((child, effects[join.started], VALUE, None))
             join.started += 1
+            if fork.in_turn:
+                break  # the next one begins when this one reads or has ended
         if not join.running:
             parent = join.parent
             parent.waiting = None
@@ -457,7 +596,12 @@ class _Machine:
         del join.running[fiber.index]
         if join.first is None:
             join.first = fiber.index
-        if not join.stopping and join.fork.stop(ending):
+        if join.fork.in_turn:
+            if join.fork.stop(ending):
+                self.forget(join, fiber.index)
+                join.until = fiber.index + 1
+            self.wake(join)
+        elif not join.stopping and join.fork.stop(ending):
             join.stopping = True
             for sibling in list(join.running.values()):
                 self.interrupt(sibling)
@@ -478,6 +622,9 @@ class _Machine:
                 pending.extend(one.waiting.running.values())
             elif one.waiting is not None:
                 self.commands.append(Cancel(one.waiting))
+            elif one.parked is not None:
+                one.parked = None
+                self.ready.append((one, None, CANCELLED, None))
 
 
 def fill(fills: Sequence[Fill]) -> BaseException | None:
@@ -504,6 +651,14 @@ def _interrupted(call: Execute) -> BaseException:
     return StatementTimeout(
         f"{operation_text(call.perform)} was stopped before it had ended, so its transaction was rolled back"
     )
+
+
+def _close(frame: object) -> None:
+    """Close a generator that will not be gone on with; what its `finally` raises is nobody's any more."""
+    generator = frame.steps if isinstance(frame, Scope) else frame
+    if isinstance(generator, GeneratorType):
+        with suppress(Exception):
+            generator.close()
 
 
 def _blocked(outcome: Outcome | None) -> tuple[Ending, Any, None] | None:

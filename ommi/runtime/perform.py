@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, assert_never
 
@@ -39,6 +39,8 @@ def request(
             "for_update() outside a transaction would unlock the rows at once: put .transactional() around the program"
         )
     read = statement.schema.codec.reader(storage) if perform.read is None else rows_reader(perform.read, storage)
+    if statement.link is not None:
+        read = _linked(read, statement.schema, len(statement.link.fields))
     return Request(statement, _two_of(read) if perform.answer is Answer.ONE else read, recoverable)
 
 
@@ -47,10 +49,27 @@ def _two_of(read: Callable[[Iterable[Row]], list[Any]]) -> Callable[[Iterable[Ro
     return lambda rows: read(islice(rows, 2))
 
 
+def _linked(
+    read: Callable[[Iterable[Row]], list[Any]], schema: Schema, width: int
+) -> Callable[[Iterable[Row]], list[Any]]:
+    """Reads the rows behind what a link puts before them, each once."""
+    places = [width + schema.fields.index(field) for field in schema.key]
+
+    def rows_once(rows: Iterable[Row]) -> Iterator[Row]:
+        seen: set[Row] = set()
+        for row in rows:
+            key = tuple([row[place] for place in places])
+            if key not in seen:
+                seen.add(key)
+                yield row[width:]
+
+    return lambda rows: read(rows_once(rows))
+
+
 def answer(perform: Perform[Any, Any], reply: Any, storage: Storage) -> tuple[Any, tuple[Fill, ...]]:
     """The value of the operation, and what the instances passed in get; raises the operation's own errors."""
     match perform.answer:
-        case Answer.PLAIN | Answer.ALL:
+        case Answer.PLAIN | Answer.ALL | Answer.GROUPS:
             return reply, ()
         case Answer.ONE:
             return _only(perform, reply), ()

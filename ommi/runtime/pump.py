@@ -16,12 +16,14 @@ from anyio.abc import TaskGroup
 from anyio.lowlevel import checkpoint_if_cancelled
 from returns.result import Success
 
-from ommi.drivers.driver import Driver, Transaction
+from ommi.drivers.driver import Driver, Request, Transaction
 from ommi.effects.effect import Await, Effect
 from ommi.effects.text import operation_text
-from ommi.errors import CommitUnknown, EncodeError, OmmiError
+from ommi.errors import CommitUnknown, DecodeError, EncodeError, OmmiError
+from ommi.runtime.batching import Rows, gathered, group_of, own_error, share, split, statements
 from ommi.runtime.calls import (
     Awaiting,
+    Batch,
     Begin,
     Call,
     Cancel,
@@ -30,15 +32,18 @@ from ommi.runtime.calls import (
     Completed,
     Ending,
     Execute,
+    Group,
     Mark,
     Marking,
     Pause,
     Rollback,
+    Watch,
 )
 from ommi.runtime.clock import Clock
-from ommi.runtime.interpreter import Outcome, Program, dooms, interpret
+from ommi.runtime.interpreter import OpenTransaction, Outcome, Program, dooms, interpret
 from ommi.runtime.perform import answer, request
 from ommi.runtime.turns import Turn, current_turn, joining
+from ommi.values import Storage
 
 __all__ = ["Pump"]
 
@@ -46,19 +51,25 @@ VALUE, ERROR, DOOM, DEFECT, CANCELLED = Ending
 
 
 class Pump:
-    """Runs effects on a driver. `shutdown_seconds` is the time a COMMIT or ROLLBACK may take once it is cancelled."""
+    """Runs effects on a driver. `shutdown_seconds` is the time a COMMIT or ROLLBACK may take once it is cancelled.
 
-    __slots__ = ("clock", "driver", "shutdown_seconds")
+    Without `batching`, every read is a statement of its own, and effects in a transaction do not read ahead.
+    """
+
+    __slots__ = ("batching", "clock", "driver", "shutdown_seconds")
 
     def __init__(
         self,
         driver: Driver,
         clock: Clock,
         shutdown_seconds: float = 30.0,
+        *,
+        batching: bool = True,
     ) -> None:
         self.driver = driver
         self.clock = clock
         self.shutdown_seconds = shutdown_seconds
+        self.batching = batching
 
     async def run(self, effect: Effect[Any, Any]) -> Outcome:
         """How the effect came out; raises what cancelled it, after everything was cleaned up.
@@ -67,13 +78,15 @@ class Pump:
         """
         turn = current_turn(self)
         if turn is None:
-            return await _Run(self, interpret(effect, self.clock)).finish()
+            return await _Run(self, interpret(effect, self.clock, owner=self, ahead=self.batching)).finish()
         return await self.join(effect, turn)
 
     async def join(self, effect: Effect[Any, Any], turn: Turn) -> Outcome:
         """Run an effect as part of a transaction, when it is its turn."""
         async with turn.taken() as transaction:
-            program = interpret(effect, self.clock, transaction, in_block=turn.in_block)
+            program = interpret(
+                effect, self.clock, transaction, in_block=turn.in_block, owner=self, ahead=self.batching
+            )
             if not turn.in_block or transaction.doomed is not None:
                 return await _Run(self, program).finish()
             transaction.failed = None
@@ -91,6 +104,9 @@ class Pump:
             match call:
                 case Execute():
                     perform, transaction, driver = call.perform, call.transaction, self.driver
+                    if perform.keys is not None:
+                        ((_, ending, value),) = await self._merged(group_of(call), transaction)
+                        return ending, value
                     storage = driver.storage
                     if transaction is None:
                         reply = await driver.execute(request(perform, storage, None))
@@ -117,14 +133,20 @@ class Pump:
                     return VALUE, None
                 case Awaiting(effect=effect):
                     return await self._await(effect, call)
+                case Batch():
+                    return VALUE, await self._batch(call)
+                case Watch(flight=flight):
+                    over = anyio.Event()
+                    flight.tell(over.set)
+                    await over.wait()
+                    return VALUE, None
                 case _:
                     assert_never(call)
         except OmmiError as error:
             if isinstance(call, Awaiting):
                 return DEFECT, error
             if isinstance(call, Execute):
-                error.origin = error.origin or call.perform.origin
-                error.operation = error.operation or operation_text(call.perform)
+                _told(error, call)
                 if call.transaction is not None and not call.transaction.handle.usable:
                     return DOOM, error
             if isinstance(call, Marking) and (dooms(error) or not call.handle.usable):
@@ -132,6 +154,45 @@ class Pump:
             return ERROR, error
         except Exception as defect:
             return DEFECT, defect
+
+    async def _batch(self, batch: Batch) -> list[Completed]:
+        """Make the statements of a batch; how each of its members ended."""
+        completed: list[Completed] = []
+        if batch.transaction is not None and len(batch.groups) > 1:
+            for member in batch.members:  # made alone, it would have been the last one: here, others follow
+                member.recoverable = True
+        for group in batch.groups:
+            if len(group.members) == 1:
+                completed.append((group.members[0], *await self.call(group.members[0])))
+            else:
+                completed += await self._merged(group, batch.transaction)
+            _, ending, payload = completed[-1]
+            if ending is DOOM:
+                left = batch.members[len(completed) :]
+                return [*completed, *((member, DOOM, payload) for member in left)]
+        return completed
+
+    async def _merged(self, group: Group, transaction: OpenTransaction | None) -> list[Completed]:
+        """Make the statements of one group, and share what they give; each member fails with an error of its own."""
+        storage, members = self.driver.storage, group.members
+        execute = self.driver.execute if transaction is None else transaction.handle.execute
+        recoverable = any(member.recoverable for member in members)
+        read = split(group, storage)
+        found: Rows = {}
+        try:
+            for statement in statements(group, self.driver.capabilities.parameters):
+                found.update(await execute(Request(statement, read, recoverable)))
+        except DecodeError as error:
+            if len(members) == 1:
+                return [(members[0], ERROR, _told(error, members[0]))]
+            # it is the error of one of them: the others get what is theirs
+            return [(member, *await self.call(member)) for member in members]
+        except OmmiError as error:
+            spoiled = transaction is not None and not transaction.handle.usable
+            return [(member, DOOM if spoiled else ERROR, _told(own_error(error), member)) for member in members]
+        except Exception as defect:
+            return [(member, DEFECT, defect) for member in members]
+        return [(member, *_shared(member, rows, storage)) for member, rows in share(group, found)]
 
     async def _commit(self, handle: Transaction) -> Outcome:
         with anyio.move_on_after(self.shutdown_seconds, shield=True) as budget:
@@ -156,6 +217,21 @@ class Pump:
             return VALUE, value
         result = value._inner_value  # a FutureResult gives an IOResult; this is the run that its IO stood for
         return (VALUE, result.unwrap()) if isinstance(result, Success) else (ERROR, result.failure())
+
+
+def _told(error: OmmiError, call: Execute) -> OmmiError:
+    """The error, with what was being done and where that was built."""
+    error.origin = error.origin or call.perform.origin
+    error.operation = error.operation or operation_text(call.perform)
+    return error
+
+
+def _shared(member: Execute, rows: Any, storage: Storage) -> Outcome:
+    try:
+        value, _ = answer(member.perform, rows, storage)
+    except OmmiError as error:
+        return ERROR, _told(error, member)
+    return VALUE, value
 
 
 async def _set(handle: Transaction, name: str) -> None:
@@ -192,7 +268,8 @@ class _Run:
     def advance(self, completed: list[Completed]) -> list[Command]:
         """Let the program go on; the commands it gives, none when it has ended."""
         try:
-            return self.program.send(completed or None)  # type: ignore[arg-type]  # a generator is started with None
+            commands = self.program.send(completed or None)  # type: ignore[arg-type]  # a generator is started with None
+            return commands if len(commands) < 2 or not self.pump.batching else gathered(commands)
         except StopIteration as stop:
             self.outcome = stop.value
             return []
@@ -211,15 +288,15 @@ class _Run:
                     with CancelScope(shield=True):
                         (ending, payload), reason = await _undisturbed(self.pump.call(call))
             except BaseException as stopped:  # a cancellation, or the end of the whole process
-                await self.unwind([(call, CANCELLED, None)])
+                await self.unwind(_ends(call, CANCELLED, None))
                 if isinstance(stopped, get_cancelled_exc_class()):
                     self.raise_defect()
                 raise
             if reason is not None:
-                await self.unwind([(call, ending, payload)])
+                await self.unwind(_ends(call, ending, payload))
                 self.raise_defect()
                 raise reason
-            commands = self.advance([(call, ending, payload)])
+            commands = self.advance(_ends(call, ending, payload))
 
     async def unwind(self, completed: list[Completed]) -> None:
         """Tell the program that it is cancelled, and let it clean up."""
@@ -275,7 +352,7 @@ class _Run:
             call = _single(left)
             assert call is not None
             if not call.shielded:
-                await self.unwind([(call, CANCELLED, None)])
+                await self.unwind(_ends(call, CANCELLED, None))
                 return
             left = [call, *self.advance([(None, CANCELLED, None)])]
         with CancelScope(shield=True), suppress(get_cancelled_exc_class()):
@@ -299,12 +376,13 @@ async def _undisturbed(making: Coroutine[Any, Any, Outcome]) -> tuple[Outcome, B
 class _Calls:
     """The calls under way at once, each in a task of its own."""
 
-    __slots__ = ("done", "fatal", "group", "run", "scopes", "stopped", "waking", "was_interrupted")
+    __slots__ = ("batches", "done", "fatal", "group", "run", "scopes", "stopped", "waking", "was_interrupted")
 
     def __init__(self, run: _Run, group: TaskGroup) -> None:
         self.run = run
         self.group = group
         self.scopes: dict[Call, CancelScope] = {}
+        self.batches: dict[Call, tuple[Batch, set[Call]]] = {}
         self.stopped: set[Call] = set()
         self.done: list[Completed] = []
         self.waking = anyio.Event()
@@ -331,11 +409,26 @@ class _Calls:
     def obey(self, command: Command) -> None:
         if not isinstance(command, Cancel):
             scope = self.scopes[command] = CancelScope(shield=command.shielded)
+            if isinstance(command, Batch):
+                wanted: set[Call] = set(command.members)
+                self.batches.update(dict.fromkeys(wanted, (command, wanted)))
             self.group.start_soon(self.make, command, scope)
             return
-        if command.call in self.scopes:
+        if command.call in self.batches:
+            self.leave(command.call)
+        elif command.call in self.scopes:
             self.stopped.add(command.call)
             self.scopes[command.call].cancel()
+
+    def leave(self, member: Call) -> None:
+        """A member of a batch is stopped: the others go on, and the statement ends with the last of them."""
+        batch, wanted = self.batches.pop(member)
+        wanted.discard(member)
+        self.stopped.add(member)
+        self.done.append((member, CANCELLED, None))
+        self.waking.set()
+        if not wanted:
+            self.scopes[batch].cancel()
 
     async def make(self, call: Call, scope: CancelScope) -> None:
         ended: Outcome = (CANCELLED, None)
@@ -348,7 +441,11 @@ class _Calls:
             self.fatal = self.fatal or fatal
         finally:
             del self.scopes[call]
-            self.done.append((call, *ended))
+            if not isinstance(call, Batch):
+                self.done.append((call, *ended))
+            else:
+                ends = _ends(call, *ended)
+                self.done += [end for end in ends if end[0] is not None and self.batches.pop(end[0], None) is not None]
             self.waking.set()
 
     def taken(self) -> list[Completed]:
@@ -363,6 +460,16 @@ class _Calls:
             return found
         self.was_interrupted = True
         return [(None, CANCELLED, None), *found]
+
+
+def _ends(call: Call, ending: Ending, payload: Any) -> list[Completed]:
+    """How a call ended, or the members of a batch did, each for itself."""
+    if type(call) is not Batch:
+        return [(call, ending, payload)]
+    if ending is not VALUE:
+        return [(member, ending, payload) for member in call.members]
+    ends: list[Completed] = payload
+    return ends
 
 
 def _single(commands: list[Command]) -> Call | None:

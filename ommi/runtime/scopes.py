@@ -32,7 +32,16 @@ from ommi.runtime.clock import Clock
 from ommi.runtime.interpreter import Fiber, Fork, Joined, OpenTransaction, Outcome, ScopeSteps, fill
 from ommi.transactions import TransactionOptions
 
-__all__ = ["after_commit", "bracket", "ensure", "gather", "race", "retry", "timeout", "transact"]
+__all__ = [
+    "after_commit",
+    "bracket",
+    "ensure",
+    "gather",
+    "race",
+    "retry",
+    "timeout",
+    "transact",
+]
 
 VALUE, ERROR, DOOM, DEFECT, CANCELLED = Ending
 
@@ -71,7 +80,9 @@ def _outermost(fiber: Fiber, body: Effect[Any, Any], options: TransactionOptions
     fiber.transaction = None
     fiber.masked -= 1
     if ending is not VALUE:
+        transaction.undone()
         return ending, payload
+    transaction.committed()
     defect = fill(transaction.fills)
     if defect is not None:
         ending, payload = DEFECT, defect
@@ -91,7 +102,7 @@ def _nested(
     if refused is not None:
         return ERROR, refused
     name = transaction.name_savepoint()
-    after, fills, handle = len(transaction.after), len(transaction.fills), transaction.handle
+    point, handle = transaction.point(), transaction.handle
     ending, payload = yield Marking(handle, Mark.SET, name)
     if ending is not VALUE:
         return ending, payload
@@ -103,8 +114,7 @@ def _nested(
         return (DOOM, transaction.doomed) if ending is VALUE else (ending, payload)
     fiber.masked += 1
     if ending is not VALUE:
-        del transaction.after[after:]
-        del transaction.fills[fills:]
+        transaction.undone(point)
         transaction.failed = None
         undone = yield Marking(handle, Mark.ROLL_BACK_TO, name)
         if undone[0] is not VALUE:
@@ -249,13 +259,15 @@ def _with_finalizer(outcome: Outcome, finalized: Outcome) -> Outcome:
     return finalized
 
 
-def gather(fiber: Fiber, node: Gather[Any, Any]) -> ScopeSteps:
+def gather(fiber: Fiber, node: Gather[Any, Any], *, ahead: bool) -> ScopeSteps:
     """All effects: at once outside a transaction, in turn inside one."""
     function = node.function
     effects = node.items if function is None else tuple([Bind(Succeed(item), function) for item in node.items])
     collecting = node.how is Together.VALIDATE
-    if fiber.transaction is not None or len(effects) < 2:
-        outcomes: list[Outcome] = []
+    stop = _stops_all if not collecting else _stops_defective
+    outcomes: list[Outcome]
+    if len(effects) < 2 or (fiber.transaction is not None and not ahead):
+        outcomes = []
         for effect in effects:
             fiber.covered += collecting
             outcome = yield effect
@@ -264,7 +276,10 @@ def gather(fiber: Fiber, node: Gather[Any, Any]) -> ScopeSteps:
             if outcome[0] is not VALUE and not (collecting and outcome[0] is ERROR):
                 break
     else:
-        ending, joined = yield Fork(effects, _stops_all if not collecting else _stops_defective, node.limit)
+        in_turn = fiber.transaction is not None
+        fiber.covered += collecting and in_turn
+        ending, joined = yield Fork(effects, stop, node.limit, in_turn=in_turn)
+        fiber.covered -= collecting and in_turn
         outcomes = _outcomes(joined)
         if ending is not VALUE and not _all_ended(joined):
             return _interrupted(ending, joined)

@@ -10,12 +10,28 @@ from returns.result import Failure, Success
 from typing_extensions import TypeVar
 
 from ommi.effects.effect import Answer, Await, Binding, Effect, Perform
+from ommi.effects.related import Related
 from ommi.effects.text import effect_text
 from ommi.errors import OmmiError
+from ommi.models.relations import Relation
 from ommi.query.outline import literals
-from ommi.query.statements import Insert
+from ommi.query.statements import Insert, Select
 from ommi.runtime.blocking import run_blocking
-from ommi.runtime.calls import Awaiting, Begin, Call, Commit, Ending, Execute, Fill, Mark, Marking, Pause, Rollback
+from ommi.runtime.calls import (
+    Awaiting,
+    Batch,
+    Begin,
+    Call,
+    Commit,
+    Ending,
+    Execute,
+    Fill,
+    Mark,
+    Marking,
+    Pause,
+    Rollback,
+    Watch,
+)
 from ommi.schema import Field, Schema
 from ommi.testing.clock import FakeClock
 
@@ -57,7 +73,7 @@ SAVEPOINT: Final = Step.SAVEPOINT
 RELEASE: Final = Step.RELEASE
 ROLLBACK_TO: Final = Step.ROLLBACK_TO
 
-Expected: TypeAlias = Effect[Any, Any] | Step
+Expected: TypeAlias = Effect[Any, Any] | Relation | Step
 Line: TypeAlias = tuple[Expected, Any] | Step
 """A call and its reply, the reply an `OmmiError` where the call is to fail; a step of a transaction may stand alone."""
 
@@ -74,14 +90,16 @@ def run_script(
     """Run a program against a script of calls and replies, in order.
 
     A call is an operation as the program makes it: `(find(User).where(User.id == 1).one(), User("Ada", id=1))`; a
-    reply that is an `OmmiError` is what the call fails with. Transactions begin and end unseen, unless
+    reply that is an `OmmiError` is what the call fails with. A record's relation is a call, too, `(user.posts,
+    [Post(…)])`; of a prefetch it is the relation, `(User.posts, [[Post(…)], []])`, with a list for each of the keys
+    in the order in which they are met. Transactions begin and end unseen, unless
     `transactions=True`: then `BEGIN`, `COMMIT`, `ROLLBACK`, `SAVEPOINT`, `RELEASE` and `ROLLBACK_TO` are calls, too.
     Statements take no time, pauses are over at once (see `FakeClock`). The effects of a `gather` take turns.
 
     Raises `AssertionError`, showing both as the code that builds them, where the program makes another call than the
     script expects, or ends before the script; and, as `db.run` does, the defects of the program.
     """
-    while isinstance(program, Binding):
+    while isinstance(program, Binding) and not isinstance(program, Related):
         program = program.source
     stage = _Stage(
         [_line(line, transactions) for line in script], transactions, FakeClock() if clock is None else clock
@@ -97,11 +115,13 @@ def run_script(
 
 def _line(line: Line, transactions: bool) -> tuple[Expected, Any]:
     call, reply = (line, None) if isinstance(line, Step) else line
+    if isinstance(call, Related) and not call.relation.joined().many and not isinstance(reply, OmmiError):
+        reply = [] if reply is None else [reply]
     while isinstance(call, Binding):
         call = call.source
     if isinstance(call, Step) and not transactions:
         raise TypeError(f"{call} is a call of a script only with run_script(…, transactions=True)")
-    if not isinstance(call, (Perform, Await, Step)):
+    if not isinstance(call, (Perform, Await, Relation, Step)):
         raise TypeError(f"a call of a script is one operation, such as find(User).all() or add(User(…)), not {call!r}")
     return call, reply
 
@@ -123,7 +143,7 @@ class _Stage:
                 literals(perform.statement)  # a value that cannot be stored is refused before the database is asked
                 reply = self.reply(perform)
                 call.fills = _fills(perform, reply)
-                return reply
+                return reply if perform.keys is None else dict(zip(perform.keys.values, reply, strict=True))
             case Awaiting(effect=effect):
                 return self.reply(effect)
             case Begin():
@@ -136,6 +156,8 @@ class _Stage:
                 return self.step(_MARKS[mark])
             case Pause(seconds=seconds):
                 return self.clock.skip(seconds)
+            case Watch() | Batch():
+                raise AssertionError(f"{type(call).__name__} is a call of runs beside each other, and a script has one")
             case _:
                 assert_never(call)
 
@@ -148,7 +170,7 @@ class _Stage:
         if self.said == len(self.lines):
             raise self.differs("the program makes a call after the end of the script", None, actual)
         expected, reply = self.lines[self.said]
-        if expected != actual:
+        if not (_is_load(actual, expected) if isinstance(expected, Relation) else expected == actual):
             raise self.differs("the program makes another call than the script expects", expected, actual)
         self.said += 1
         if isinstance(reply, OmmiError):
@@ -173,7 +195,16 @@ class _Stage:
 def _shown(call: Expected | None) -> str:
     if call is None:
         return "no further call"
-    return repr(call) if isinstance(call, Step) else effect_text(call)
+    return repr(call) if isinstance(call, (Step, Relation)) else effect_text(call)
+
+
+def _is_load(actual: Perform[Any, Any] | Await[Any, Any] | Step, relation: Relation) -> bool:
+    """Whether a call loads what a relation leads to, of many records."""
+    if not isinstance(actual, Perform) or actual.keys is None or not isinstance(actual.statement, Select):
+        return False
+    joined = relation.joined()
+    asked = (actual.statement.schema, actual.statement.link, actual.keys.fields)
+    return asked == (joined.target, joined.link, joined.far)
 
 
 def _fills(perform: Perform[Any, Any], reply: Any) -> tuple[Fill, ...]:

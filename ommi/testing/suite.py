@@ -5,6 +5,7 @@ from __future__ import annotations
 from ommi.testing.conformance.anomalies import Anomalies
 from ommi.testing.conformance.arithmetic import Arithmetic
 from ommi.testing.conformance.atomic import Atomic
+from ommi.testing.conformance.batching import Batching
 from ommi.testing.conformance.blocks import Blocks
 from ommi.testing.conformance.cancellation import Cancellation
 from ommi.testing.conformance.committed import Committed
@@ -18,6 +19,7 @@ from ommi.testing.conformance.leaving import Leaving
 from ommi.testing.conformance.options import Options
 from ommi.testing.conformance.ordering import Ordering
 from ommi.testing.conformance.references import References
+from ommi.testing.conformance.relations import Relations
 from ommi.testing.conformance.resources import Resources
 from ommi.testing.conformance.retrying import Retrying
 from ommi.testing.conformance.storms import Storms
@@ -53,6 +55,8 @@ class DriverSuite(
     Leaving,
     Together,
     Resources,
+    Relations,
+    Batching,
     Cancellation,
     Faults,
     Anomalies,

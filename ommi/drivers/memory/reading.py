@@ -12,7 +12,7 @@ from ommi.drivers.memory.tables import Lookup, Table, View
 from ommi.errors import QueryRejected
 from ommi.query.expressions import And, Column, Comparison, ExpressionNode, Literal, Membership, Order, PredicateNode
 from ommi.query.outline import same
-from ommi.query.statements import Select
+from ommi.query.statements import Link, Select
 from ommi.schema import Schema
 
 __all__ = ["count", "evaluation", "exists", "matching", "select"]
@@ -20,6 +20,8 @@ __all__ = ["count", "evaluation", "exists", "matching", "select"]
 
 def select(view: View, query: Select) -> list[Stored]:
     """The rows of a query: all fields, or the columns selected."""
+    if query.link is not None:
+        return _linked(view, query, query.link)
     _require_selected(query)
     rows = [row for _, row in _fitting(view, query.schema, query.where)]
     found = evaluation(view, query.schema)
@@ -29,6 +31,21 @@ def select(view: View, query: Select) -> list[Stored]:
     if query.distinct:
         return list(dict.fromkeys(_projected(found, query.columns, rows)))[_page(query)]
     return _projected(found, query.columns, rows[_page(query)])
+
+
+def _linked(view: View, query: Select, link: Link) -> list[Stored]:
+    """The link's values and the row, for each row of the link that belongs to a row."""
+    mine = [query.schema.fields.index(selected) for _, selected in link.pairs]
+    other = [link.schema.fields.index(field) for field, _ in link.pairs]
+    first = [link.schema.fields.index(field) for field in link.fields]
+    links: dict[Stored, list[Stored]] = {}
+    for _, row in _fitting(view, link.schema, query.where):
+        values = tuple([row[place] for place in other])
+        if None not in values:
+            links.setdefault(values, []).append(tuple([row[place] for place in first]))
+    rows = list(view.rows(view.table(query.schema)).values())
+    evaluation(view, query.schema).sort(rows, query.order)
+    return [(*begin, *row) for row in rows for begin in links.get(tuple([row[place] for place in mine]), ())]
 
 
 def count(view: View, query: Select) -> int:

@@ -13,7 +13,7 @@ from ommi.drivers.sql.fragment import Encode, Fragment, Place, encoder, fill, jo
 from ommi.drivers.sql.translation import Scope, Translation
 from ommi.query.expressions import ExpressionNode, Literal
 from ommi.query.outline import outline
-from ommi.query.statements import Count, Delete, Exists, OnConflict, Select, Update
+from ommi.query.statements import Count, Delete, Exists, Link, OnConflict, Select, Update
 from ommi.schema import Field, Row, Schema
 from ommi.values import DEFAULT, Kind
 
@@ -182,12 +182,31 @@ class Compiler:
         return _Shape(self._render(sql), encoder(places(sql), width + len(page)), bool(page))
 
     def _select(self, translation: Translation, query: Select) -> Fragment:
+        if query.link is not None:
+            return self._linked(translation, query, query.link)
         parts = translation.parts(query, Scope(query.schema))
         order = joined(", ", parts.order) if parts.order else None
         columns = joined(", ", parts.columns)
         limits = _limits(translation, query)
         sql = translation.assembled(query, columns, translation.table(query.schema), parts.where, order, *limits)
         return sql if query.lock is None else (*sql, self.dialect.lock(query.lock))
+
+    def _linked(self, translation: Translation, query: Select, link: Link) -> Fragment:
+        quote = self.dialect.query.quote
+        mine = Scope(query.schema, quote(query.schema.table) + ".")
+        other = Scope(link.schema, quote(link.schema.table) + ".")
+        parts = translation.parts(query, mine, other)
+        columns = [*(translation.column(field, other) for field in link.fields), *parts.columns]
+        pairs = [
+            fill("{0} = {1}", translation.column(field, other), translation.column(selected, mine))
+            for field, selected in link.pairs
+        ]
+        tables = text(translation.table(link.schema)), text(translation.table(query.schema))
+        sql = fill("SELECT {0} FROM {1} JOIN {2} ON {3}", joined(", ", columns), *tables, joined(" AND ", pairs))
+        if parts.where is not None:
+            sql += (" WHERE ", *parts.where)
+        self.learn(link.schema)
+        return sql if not parts.order else (*sql, " ORDER BY ", *joined(", ", parts.order))
 
     def _count(self, translation: Translation, query: Select) -> Fragment:
         if query.limit is None and query.offset is None and not query.distinct:

@@ -302,13 +302,13 @@ class Translation:
 
     # -- queries
 
-    def parts(self, query: Select, scope: Scope) -> Parts:
-        """A query's columns, condition and order, in the order of its literals."""
+    def parts(self, query: Select, scope: Scope, conditions: Scope | None = None) -> Parts:
+        """A query's columns, condition (in a scope of its own, where one is given) and order."""
         if query.columns is None:
             columns = [self.column(field, scope) for field in query.schema.fields]
         else:
             columns = [self.expression(column, scope) for column in query.columns]
-        where = None if query.where is None else self.where(query.where, scope)
+        where = None if query.where is None else self.where(query.where, conditions or scope)
         if query.distinct and query.columns is not None:
             _require_selected(query.order, query.columns, query.schema)
         order = [self._order(part, scope, query) for part in query.order]

@@ -1,0 +1,167 @@
+"""Batching changes nothing but the number of statements: random programs give the same with it and without."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anyio
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ommi import Effect, NotFound, Ommi, Schedule, add, catch, col, delete, find, gather, traverse, validate
+from ommi.effects.program import Prog, effect
+from ommi.testing import Interposed
+from ommi.testing.comparison import answer, tables
+from ommi.testing.relatives import Bench, Follow, Person, Post, PostTag, Profile, Reply, Team, Topic, people, relatives
+
+MODELS = (Team, Person, Profile, Follow, Post, Topic, PostTag, Reply, Bench)
+UNKEYED = (Profile, Follow)
+
+KEYS = st.sampled_from([1, 2, 3, 4, 5, 9, 2**70])
+RELATIONS: dict[type[Any], tuple[str, ...]] = {
+    Team: ("members",),
+    Person: ("team", "mentor", "pupils", "posts", "reviews", "profile", "follows", "followers"),
+    Post: ("author", "reviewed_by", "topics", "replies"),
+    Topic: ("posts",),
+    Reply: ("post",),
+}
+
+
+def keyed(model: type[Any], key: int, terminal: str) -> Effect[Any, Any]:
+    query = find(model, col(model.id) == key)
+    return {"one": query.one, "first": query.first, "all": query.all, "count": query.count}[terminal]()
+
+
+@effect
+def walk(model: type[Any], key: int, names: tuple[int, ...]) -> Prog[Any, Any]:
+    """From one record along relations, all records found at a step at once."""
+    records = yield from find(model, col(model.id) == key).all()
+    found: list[Any] = [records]
+    for number in names:
+        steps = [getattr(one, _relation(one, number)) for one in records if RELATIONS.get(type(one))]
+        outcomes = yield from gather(*(step.either() for step in steps))
+        values = [outcome._inner_value for outcome in outcomes]
+        found.append(values)
+        records = [
+            one for value in values for one in (value if isinstance(value, list) else [value]) if type(one) in RELATIONS
+        ]
+    return found
+
+
+def _relation(record: Any, number: int) -> str:
+    names = RELATIONS[type(record)]
+    return names[number % len(names)]
+
+
+reads = st.one_of(
+    st.builds(keyed, st.sampled_from([Person, Post, Reply]), KEYS, st.sampled_from(["one", "first", "all", "count"])),
+    KEYS.map(lambda key: find(Post, col(Post.writer) == key).order_by(col(Post.id).desc).all()),
+    st.sampled_from(["red", "blue", "no"]).map(lambda code: find(Team, col(Team.code) == code).one()),
+    st.builds(lambda row, n: find(Bench, col(Bench.row) == row, col(Bench.number) == n).first(), KEYS, KEYS),
+    st.builds(walk, st.sampled_from([Team, Person, Post]), KEYS, st.lists(st.integers(0, 7), max_size=3).map(tuple)),
+    KEYS.map(lambda key: find(Person, col(Person.id) == key).prefetch(Person.posts, Post.topics).first()),
+)
+rows = st.sampled_from([1, 2, 3, 4, 5, 9])
+writes = st.one_of(
+    rows.map(lambda key: add(Team(key))),
+    rows.map(lambda key: find(Person, col(Person.id) == key).update(name="x")),
+    rows.map(lambda key: delete(Reply(key, 1))),
+    st.builds(lambda key, team: find(Person, col(Person.id) == key).update(team_id=team), rows, rows),
+    st.builds(
+        lambda key: (
+            find(Person, col(Person.id) == key)
+            .one()
+            .bind(lambda one: find(Person, col(Person.id) == key).update(name=one.name + "+"))
+        ),
+        rows,
+    ),
+)
+
+
+def several(parts: st.SearchStrategy[Effect[Any, Any]]) -> st.SearchStrategy[Effect[Any, Any]]:
+    limits = st.sampled_from([None, None, 1, 2])
+    many = st.lists(parts, min_size=1, max_size=5)
+    return st.one_of(
+        st.builds(lambda found, limit: gather(*found, limit=limit), many, limits),
+        st.builds(lambda found, limit: validate(*found, limit=limit), many, limits),
+        st.builds(lambda found, limit: traverse(found, lambda each: each, limit=limit), many, limits),
+        parts.map(lambda part: part.either()),
+        st.builds(lambda one, other: one.bind(lambda _: other), parts, parts),
+        st.builds(lambda one, other: one.lash(lambda _: other), parts, parts),
+        st.builds(lambda one, other: one >> catch(NotFound)(lambda _: other), parts, parts),
+        parts.map(lambda part: part.retry(Schedule.recurs(1), on=NotFound)),
+    )
+
+
+def within(parts: st.SearchStrategy[Effect[Any, Any]]) -> st.SearchStrategy[Effect[Any, Any]]:
+    return st.one_of(
+        several(parts),
+        parts.map(lambda part: part.savepoint()),
+        st.builds(lambda part, last: part.ensure(last.either()), parts, parts),
+        parts.map(lambda part: part.timeout(3600)),
+    )
+
+
+@effect
+def in_turn(*parts: Effect[Any, Any]) -> Prog[list[Any], Any]:
+    found: list[Any] = []
+    for part in parts:
+        found.append((yield from part.either()))  # noqa: PERF401
+    return found
+
+
+readings = st.recursive(reads, several, max_leaves=10)
+mixed = st.recursive(st.one_of(reads, reads, writes), within, max_leaves=10)
+programs = st.one_of(
+    readings,
+    mixed.map(lambda part: part.transactional()),
+    st.lists(st.one_of(readings, mixed.map(lambda part: part.transactional())), max_size=3).map(
+        lambda parts: in_turn(*parts)
+    ),
+)
+
+
+async def run(url: str, program: Effect[Any, Any], *, batching: bool) -> tuple[Any, Any, int]:
+    statements = 0
+
+    async def count(step: str) -> None:
+        nonlocal statements
+        statements += step == "execute"
+
+    async with Ommi.connect(url) as db:
+        (await db.run(db.schema.create(relatives))).unwrap()
+        (await db.run(people())).unwrap()
+        counting = Ommi(Interposed(db.driver, count))
+        counting._pump.batching = batching
+        async with counting:
+            found = await answer(counting, program, unkeyed=UNKEYED)
+        return found, await tables(db, MODELS, unkeyed=UNKEYED), statements
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+@pytest.mark.parametrize("url", ["memory://", "sqlite://"])
+@settings(suppress_health_check=list(HealthCheck))
+@given(program=programs)
+def test_batching_changes_nothing_but_the_number_of_statements(
+    url: str, backend: str, program: Effect[Any, Any]
+) -> None:
+    async def compare() -> None:
+        batched = await run(url, program, batching=True)
+        alone = await run(url, program, batching=False)
+        assert batched[:2] == alone[:2]
+
+    anyio.run(compare, backend=backend)
+
+
+@settings(suppress_health_check=list(HealthCheck))
+@given(program=readings)
+def test_reads_are_never_more_statements_for_being_batched(program: Effect[Any, Any]) -> None:
+    async def compare() -> None:
+        found, _, statements = await run("memory://", program, batching=True)
+        expected, _, alone = await run("memory://", program, batching=False)
+        assert found == expected
+        assert statements <= alone
+
+    anyio.run(compare)
