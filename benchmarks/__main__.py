@@ -12,24 +12,30 @@ import platform
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import anyio
 
 from benchmarks import contenders as sqlite
 from benchmarks import postgres
 from benchmarks.contenders import Contender
+from benchmarks.peers import peers
+from benchmarks.places import URL
 from benchmarks.rows import ROWS
 
-Contenders = dict[str, tuple[Callable[[], Contender], str]]
-DATABASES: dict[str, Contenders] = {"sqlite": sqlite.CONTENDERS, "postgres": postgres.CONTENDERS}
+Contenders = Mapping[str, tuple[Callable[[], Contender[Any]], str]]
+DATABASES: dict[str, Contenders] = {
+    "sqlite": {**sqlite.CONTENDERS, **peers("sqlite")},
+    "postgres": {**postgres.CONTENDERS, **peers("postgres")},
+}
 
 
-async def _once(row: str, make: Callable[[], Contender]) -> float:
+async def _once(row: str, make: Callable[[], Contender[Any]]) -> float:
     made = make()
     with TemporaryDirectory() as folder:
         await made.open(Path(folder) / "benchmark.db")
@@ -82,7 +88,7 @@ def main() -> None:
 @contextmanager
 def _server(database: str) -> Iterator[None]:
     """A server of the benchmark's own, for a database that has one."""
-    if database == "sqlite" or postgres.URL in os.environ:
+    if database == "sqlite" or URL in os.environ:
         yield
         return
     from tests.servers import postgres as server
@@ -90,7 +96,7 @@ def _server(database: str) -> Iterator[None]:
 
     opened = open_room()
     try:
-        os.environ[postgres.URL] = server.address("benchmark", server.bundled())
+        os.environ[URL] = server.address("benchmark", server.bundled())
         yield
     finally:
         if opened:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import anyio
 
+from benchmarks.places import SQLITE_SETTINGS
 from benchmarks.records import (
     CHILDREN,
     COLLECTION,
@@ -27,9 +28,11 @@ from benchmarks.records import (
 from ommi import Ommi, Prog, add, add_all, col, effect, find, traverse
 from ommi.errors import OmmiError
 
-__all__ = ["CONTENDERS", "Contender"]
+__all__ = ["CONTENDERS", "Contender", "Plain", "WithOmmi"]
 
-_PRAGMAS = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON"
+M = TypeVar("M")
+
+_PRAGMAS = "; ".join(f"PRAGMA {name}={value}" for name, value in SQLITE_SETTINGS.items())
 _PAGE = f"{SELECT} WHERE age > ? AND active = ? AND name LIKE 'name%' ORDER BY age DESC, id DESC LIMIT 20"
 
 
@@ -57,27 +60,35 @@ def grouped(keys: list[int], rows: Iterable[Any]) -> list[list[Child]]:
     return list(found.values())
 
 
-class Contender(Protocol):
-    """What is measured; keys count from 1."""
+class Contender(Protocol[M]):
+    """What is measured, with `M` the class of its records; keys count from 1."""
 
     async def open(self, path: Path) -> None: ...
     async def close(self) -> None: ...
-    async def insert(self, record: Record) -> int: ...
-    async def insert_many(self, records: list[Record]) -> int: ...
-    async def fetch(self) -> list[Record]: ...
-    async def get(self, key: int) -> Record: ...
-    async def get_at_once(self, key: int) -> Record: ...
-    async def page(self, age: int) -> list[Record]: ...
+    def made(self, record: Record, /) -> M: ...
+    async def insert(self, made: M, /) -> int: ...
+    async def insert_many(self, made: list[M], /) -> int: ...
+    async def fetch(self) -> Sequence[M]: ...
+    async def get(self, key: int) -> M: ...
+    async def get_at_once(self, key: int) -> M: ...
+    async def page(self, age: int) -> Sequence[M]: ...
     async def update(self, key: int, age: int) -> int: ...
     async def count(self, age: int) -> int: ...
     async def delete(self, key: int) -> int: ...
     async def transaction(self, keys: list[int], age: int) -> int: ...
     async def add_family(self, parents: list[Parent], children: list[Child]) -> None: ...
-    async def families(self) -> list[tuple[Parent, list[Child]]]: ...
-    async def children(self, parents: list[Parent]) -> list[list[Child]]: ...
+    async def families(self) -> Sequence[tuple[Any, Sequence[Any]]]: ...
+    async def children(self, parents: list[Parent]) -> Sequence[Sequence[Any]]: ...
 
 
-class RawAiosqlite:
+class Plain:
+    """Records are inserted as they are."""
+
+    def made(self, record: Record, /) -> Record:
+        return record
+
+
+class RawAiosqlite(Plain):
     """aiosqlite used well: its calls of one thread hop, and dataclasses built by hand."""
 
     async def open(self, path: Path) -> None:
@@ -149,7 +160,7 @@ class RawAiosqlite:
         return grouped(keys, await self.connection.execute_fetchall(_of(keys), keys))
 
 
-class RawTight:
+class RawTight(Plain):
     """sqlite3 in the thread of the event loop, which it blocks: the least work anyone could do."""
 
     async def open(self, path: Path) -> None:
@@ -245,7 +256,7 @@ def _updates(keys: Iterable[int], age: int) -> Prog[int, OmmiError]:
     return matched
 
 
-class WithOmmi:
+class WithOmmi(Plain):
     """Ommi, as its documentation writes it."""
 
     async def open(self, path: Path) -> None:
@@ -301,7 +312,7 @@ class WithOmmi:
         return (await self.database.run(traverse(parents, lambda parent: parent.children))).unwrap()
 
 
-CONTENDERS: dict[str, tuple[Callable[[], Contender], str]] = {
+CONTENDERS: dict[str, tuple[Callable[[], Contender[Record]], str]] = {
     "raw": (RawAiosqlite, "asyncio"),
     "thread": (RawThread, "asyncio"),
     "tight": (RawTight, "asyncio"),
@@ -309,5 +320,3 @@ CONTENDERS: dict[str, tuple[Callable[[], Contender], str]] = {
     "ommi-trio": (WithOmmi, "trio"),
 }
 """Every contender and its event loop; `raw` is what the ratios are relative to."""
-
-Operation = Callable[[Contender], Awaitable[None]]

@@ -1,19 +1,17 @@
-"""The same operations on PostgreSQL. The server's URL is in the environment, as `main` puts it there."""
+"""The same operations on PostgreSQL."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.contenders import Contender, WithOmmi
+from benchmarks.contenders import Contender, Plain, WithOmmi
+from benchmarks.places import server_url
 from benchmarks.records import CHILDREN, COLLECTION, PARENTS, Child, Parent, Record
 from ommi import Ommi
 
-__all__ = ["CONTENDERS", "URL"]
-
-URL: Final = "OMMI_BENCHMARK_POSTGRES_URL"
+__all__ = ["CONTENDERS"]
 
 _CREATE: Final = """DROP TABLE IF EXISTS record; CREATE TABLE record (name text COLLATE "C" NOT NULL,
 email text COLLATE "C" NOT NULL, age bigint NOT NULL, score float8 NOT NULL, active boolean NOT NULL,
@@ -34,16 +32,16 @@ def _parameters(found: Record) -> tuple[object, ...]:
     return (found.name, found.email, found.age, found.score, found.active, found.joined, found.nick)
 
 
-class RawAsyncpg:
+class RawAsyncpg(Plain):
     """asyncpg used well: one connection, its statement cache, and dataclasses built by hand."""
 
     async def open(self, path: Path) -> None:
         import asyncpg
 
-        self.connection: Any = await asyncpg.connect(os.environ[URL])
+        self.connection: Any = await asyncpg.connect(server_url())
         await self.connection.execute(_CREATE)
         await self.connection.execute(_CREATE_FAMILY)
-        self.pool: Any = await asyncpg.create_pool(os.environ[URL], min_size=1, max_size=10)
+        self.pool: Any = await asyncpg.create_pool(server_url(), min_size=1, max_size=10)
 
     async def close(self) -> None:
         await self.pool.close()
@@ -122,13 +120,13 @@ class OmmiOnPostgres(WithOmmi):
     """Ommi, with a pool of ten connections."""
 
     async def open(self, path: Path) -> None:
-        self.database = Ommi.connect(os.environ[URL], min_size=1, max_size=10)
+        self.database = Ommi.connect(server_url(), min_size=1, max_size=10)
         await self.database.__aenter__()
         (await self.database.run(self.database.schema.drop(COLLECTION))).unwrap()
         (await self.database.run(self.database.schema.create(COLLECTION))).unwrap()
 
 
-CONTENDERS: dict[str, tuple[Callable[[], Contender], str]] = {
+CONTENDERS: dict[str, tuple[Callable[[], Contender[Record]], str]] = {
     "raw": (RawAsyncpg, "asyncio"),
     "tight": (TightAsyncpg, "asyncio"),
     "ommi": (OmmiOnPostgres, "asyncio"),
