@@ -119,8 +119,16 @@ def _records(perform: Perform[Any, Any], reply: list[Row], storage: Storage) -> 
         return [build(row) for row in statement.rows], ()
     records: list[Any] = []
     fills: list[Fill] = []
-    spread = _spread([schema.fields.index(f) for f in assigned])
     load = _loader(assigned, storage)
+    if len(assigned) == 1:  # the key alone: what nearly every model leaves to the database
+        (field,) = assigned
+        place = schema.fields.index(field)
+        for row, stored, target in zip(statement.rows, reply, perform.targets, strict=True):
+            (value,) = load(stored)
+            records.append(build((*row[:place], value, *row[place + 1 :])))
+            fills.append((schema, target, ((field, value),)))
+        return records, tuple(fills)
+    spread = _spread([schema.fields.index(f) for f in assigned])
     for row, stored, target in zip(statement.rows, reply, perform.targets, strict=True):
         values = load(stored)
         records.append(build(spread(row, values)))
@@ -130,9 +138,6 @@ def _records(perform: Perform[Any, Any], reply: list[Row], storage: Storage) -> 
 
 def _spread(places: list[int]) -> Callable[[Row, Row], Row]:
     """A function that puts values into their places in a row."""
-    if len(places) == 1:  # the key alone: what nearly every model leaves to the database
-        (place,) = places
-        return lambda row, values: (*row[:place], values[0], *row[place + 1 :])
 
     def spread(row: Row, values: Row) -> Row:
         whole = list(row)

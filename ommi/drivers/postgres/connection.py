@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, final
@@ -141,6 +141,13 @@ class Connection:
         self.sql, self.parameters = sql, ()
         tag: str = await self.raw.execute(sql)
         return tag
+
+    async def copy(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        """Insert rows by COPY; the types of their values are those of the columns."""
+        self.sent = True
+        self.sql, self.parameters = f"COPY {table} FROM STDIN", ()
+        await self.raw.reload_schema_state()  # no round trip: what asyncpg remembers of the columns may be outdated
+        await self.raw.copy_records_to_table(table, columns=list(columns), records=rows)
 
     def forget(self, sql: str | None = None) -> None:
         """Prepare a statement, or every one, anew before it is used again."""

@@ -21,7 +21,7 @@ from ommi.query.statements import Lock
 from ommi.schema import Field, Schema
 from ommi.values import Kind
 
-__all__ = ["POSTGRES", "array_of", "clamped", "quoted"]
+__all__ = ["POSTGRES", "array_of", "cast_of", "clamped", "is_clamped", "quoted"]
 
 _TYPES: Final[Mapping[Kind, str]] = {
     Kind.INT: "bigint",
@@ -61,9 +61,19 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def cast_of(kind: Kind) -> str:
+    """The type of a kind."""
+    return _CASTS[kind]
+
+
 def array_of(kind: Kind) -> str:
     """The type of an array of a kind."""
     return f"{_CASTS[kind]}[]"
+
+
+def is_clamped(kind: Kind) -> bool:
+    """Whether asyncpg sends the first and the last of its values as infinities."""
+    return kind in _ENDS
 
 
 def clamped(sql: str, kind: Kind) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
@@ -10,6 +10,7 @@ from typing import Any, Final, TypeAlias, final
 from uuid import uuid4
 
 from ommi.drivers.postgres.connection import Connection
+from ommi.drivers.postgres.copying import COPIED, copied
 from ommi.drivers.postgres.dialect import array_of, clamped, quoted
 from ommi.drivers.sql.compiler import Compiler
 from ommi.errors import EncodeError
@@ -97,11 +98,12 @@ class _Insertion:
     async def many(self, connection: Connection) -> list[Stored]:
         """Insert all rows, as many with one statement as leave the same fields to the server."""
         schema = self.statement.schema
-        rows: Sequence[Row] = [_with_uuid(schema, row) for row in self.statement.rows]
+        rows: Sequence[Row] = self.statement.rows
+        if any(f.generated and f.type.kind is Kind.UUID for f in schema.fields):
+            rows = [_with_uuid(schema, row) for row in rows]
         rows = await self._numbered(connection, rows)
-        left, answers = _left(schema), list[Stored]()
-        for omitted, together in groupby(rows, lambda row: tuple([p for p in left if row[p] is DEFAULT])):
-            alike = list(together)
+        answers = list[Stored]()
+        for omitted, alike in _grouped(rows, _left(schema)):
             for at in range(0, len(alike), BULK):
                 answers += await self._alike(connection, alike[at : at + BULK], omitted)
         return answers
@@ -112,7 +114,9 @@ class _Insertion:
         encode = self.compiler.insert(schema).encode
         if omitted:
             encode = self.compiler.insert(schema, tuple([schema.fields[place] for place in omitted])).encode
-        encoded = [self._encoded(encode, row) for row in rows]
+        encoded = self._all_encoded(encode, rows)
+        if len(rows) >= COPIED and (answers := await self._copied(connection, fields, encoded, omitted)) is not None:
+            return answers
         returning = schema.assigned if omitted else ()
         sql = _bulk(schema, fields, returning)
         if not fields:
@@ -121,17 +125,52 @@ class _Insertion:
         found = await connection.fetch(sql, columns)
         if returning:
             return [tuple(row) for row in found]
+        return await self._given(connection, encoded)
+
+    async def _given(self, connection: Connection, rows: Sequence[Sequence[Any]]) -> list[Stored]:
+        """The answers for rows that came with everything."""
+        schema = self.statement.schema
         key = _numbered_key(schema)
         if key is not None:
-            await _advance_beyond(connection, schema, key, max(row[schema.fields.index(key)] for row in rows))
+            at = schema.fields.index(key)
+            await _advance_beyond(connection, schema, key, max(row[at] for row in rows))
         pick = _pick(schema)
-        return [pick(row) for row in encoded]
+        return [pick(row) for row in rows]
+
+    async def _copied(
+        self,
+        connection: Connection,
+        fields: Sequence[Field],
+        rows: Sequence[Sequence[Any]],
+        omitted: tuple[int, ...],
+    ) -> list[Stored] | None:
+        """The answers, if COPY can do it."""
+        schema = self.statement.schema
+        if not omitted:
+            done = await copied(connection, schema, fields, rows, None)
+            return None if done is None else await self._given(connection, rows)
+        (at, *others), key = omitted, _numbered_key(schema)
+        if others or schema.fields[at] is not key:
+            return None
+        keys = await copied(connection, schema, fields, rows, key)
+        if keys is None:
+            return None
+        if schema.assigned == (key,):
+            return [(number,) for number in keys]
+        pick = _pick(schema)
+        return [pick((*row[:at], number, *row[at:])) for row, number in zip(rows, keys, strict=True)]
 
     def _encoded(self, encode: Callable[[Row], Sequence[Any]], row: Row) -> Sequence[Any]:
         try:
             return encode(row)
         except EncodeError as error:
             raise self._unfit(row, error) from error
+
+    def _all_encoded(self, encode: Callable[[Row], Sequence[Any]], rows: Sequence[Row]) -> list[Sequence[Any]]:
+        try:
+            return [encode(row) for row in rows]
+        except EncodeError:
+            return [self._encoded(encode, row) for row in rows]  # raises with the name of the field
 
     def _unfit(self, row: Row, error: EncodeError) -> EncodeError:
         """The error with the name of the field whose value does not fit."""
@@ -164,6 +203,15 @@ class _Insertion:
         )
         fresh = iter(found)
         return [(*row[:at], next(fresh)[0], *row[at + 1 :]) if row[at] is DEFAULT else row for row in rows]
+
+
+def _grouped(rows: Sequence[Row], left: Sequence[int]) -> Iterable[tuple[tuple[int, ...], Sequence[Row]]]:
+    """Neighbours that leave the same places to the server, with these places."""
+    omitted = tuple([place for place in left if rows[0][place] is DEFAULT])
+    if all((row[place] is DEFAULT) is (place in omitted) for place in left for row in rows):
+        return [(omitted, rows)]
+    groups = groupby(rows, lambda row: tuple([place for place in left if row[place] is DEFAULT]))
+    return [(omitted, list(together)) for omitted, together in groups]
 
 
 def _bulk(schema: Schema, fields: Sequence[Field], returning: Sequence[Field]) -> str:

@@ -6,6 +6,7 @@ from typing import Any, Final, assert_never
 
 from ommi.drivers.driver import Request
 from ommi.drivers.postgres.connection import Connection
+from ommi.drivers.postgres.copying import is_copied
 from ommi.drivers.postgres.insertion import insert, is_split
 from ommi.drivers.postgres.tables import create_tables, drop_tables
 from ommi.drivers.postgres.updating import is_tried, update
@@ -32,7 +33,7 @@ def needs_transaction(statement: Statement, compiler: Compiler) -> bool:
     """Whether the statement takes several of the server's, so that they must be all or none."""
     match statement:
         case Insert():
-            return is_split(statement)
+            return is_split(statement) or is_copied(statement)
         case Update():
             return is_tried(statement, compiler)
         case CreateTables() | DropTables():
