@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -70,7 +71,7 @@ def main() -> None:
     parser.add_argument("--contender", action="append", help="only this one, besides raw")
     parser.add_argument("--database", choices=[*DATABASES], default="sqlite", help="on which database")
     parser.add_argument("--repeat", type=int, default=5, help="measurements of each (default 5)")
-    parser.add_argument("--json", type=Path, help="write the seconds of all measurements to this file")
+    parser.add_argument("--json", type=Path, help="write the seconds of all measurements to this file, row by row")
     parser.add_argument("--one", nargs=2, metavar=("ROW", "CONTENDER"), help="one measurement in this process; seconds")
     chosen = parser.parse_args()
     found = DATABASES[chosen.database]
@@ -103,6 +104,18 @@ def _server(database: str) -> Iterator[None]:
             close_room()
 
 
+_LIBRARIES = {"sqlite": ["aiosqlite"], "postgres": ["asyncpg"]}
+_PEERS = ["sqlalchemy", "tortoise-orm"]
+
+
+def _about(database: str) -> dict[str, str]:
+    """What was measured, with versions."""
+    found = {"python": platform.python_version()}
+    if database == "sqlite":
+        found["sqlite"] = sqlite3.sqlite_version
+    return found | {name: version(name) for name in [*_LIBRARIES[database], *_PEERS]}
+
+
 def _compare(chosen: argparse.Namespace, found: Contenders) -> None:
     rows: list[str] = chosen.row or [*ROWS]
     contenders: list[str] = ["raw", *(name for name in chosen.contender or found if name != "raw")]
@@ -113,15 +126,12 @@ def _compare(chosen: argparse.Namespace, found: Contenders) -> None:
             for name in order:
                 times[row][name].append(_measured(chosen.database, row, name))
             print(f"\r{row}: {turn + 1} of {chosen.repeat}".ljust(60), end="", file=sys.stderr, flush=True)
+        if chosen.json is not None:  # after each row, so that a run that is stopped leaves what it has
+            chosen.json.write_text(json.dumps({"about": _about(chosen.database), "seconds": times}, indent=1))
     print("\r".ljust(61) + "\r", end="", file=sys.stderr)
-    print(
-        f"time relative to raw {'asyncpg' if chosen.database == 'postgres' else 'aiosqlite'} "
-        f"(median of {chosen.repeat}); Python {platform.python_version()}, "
-        f"{'PostgreSQL' if chosen.database == 'postgres' else f'SQLite {sqlite3.sqlite_version}'}"
-    )
+    said = ", ".join(f"{name} {version}" for name, version in _about(chosen.database).items())
+    print(f"time relative to raw (median of {chosen.repeat}); {said}")
     print("\n".join(_table(times, contenders)))
-    if chosen.json is not None:
-        chosen.json.write_text(json.dumps(times, indent=1))
     if chosen.row is None and chosen.database == "sqlite":
         from benchmarks.interpreter import measure
 
