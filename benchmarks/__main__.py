@@ -55,10 +55,11 @@ def _measured(database: str, row: str, contender: str) -> float:
 
 def _table(times: dict[str, dict[str, list[float]]], contenders: list[str]) -> list[str]:
     width = max(map(len, times)) + 2
-    lines = ["".ljust(width) + "".join(name.rjust(11) for name in contenders)]
+    widths = {name: max(len(name), 8) + 2 for name in contenders}
+    lines = ["".ljust(width) + "".join(name.rjust(widths[name]) for name in contenders)]
     for row, found in times.items():
         base = median(found["raw"])
-        ratios = [f"{median(found[name]) / base:.2f}".rjust(11) for name in contenders]
+        ratios = [f"{median(found[name]) / base:.2f}".rjust(widths[name]) for name in contenders]
         lines.append(row.ljust(width) + "".join(ratios))
     return lines
 
