@@ -55,6 +55,7 @@ class PostgresDriver:
             raise ValueError(f"connect_timeout={connect_timeout!r}: say a number of seconds")
         self._endpoint = Endpoint(url, connect_timeout, pgbouncer, password, ssl)
         self._compiler = Compiler(POSTGRES)
+        self._text = f"PostgresDriver({redacted(self._endpoint.dsn)!r})"  # made now: when Python exits, it is too late
         self._session: Session | None = None
         self._loop: Loop | None = None
 
@@ -116,7 +117,7 @@ class PostgresDriver:
         return self._loop, self._session
 
     def __repr__(self) -> str:
-        return f"PostgresDriver({redacted(self._endpoint.dsn)!r})"
+        return self._text
 
     def __del__(self) -> None:
         loop: Loop | None = getattr(self, "_loop", None)

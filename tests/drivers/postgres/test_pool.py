@@ -88,12 +88,14 @@ async def test_a_timeout_names_those_who_hold_the_connections(database: str) -> 
         enough = anyio.Event()
 
         async def hold() -> None:
-            await succeeds(db, add(Person("a")).bind(lambda _: waiting_for(enough)).transactional())
+            begun = find(Person).count().tap(lambda count: Effect.from_value(holding.append(count)))
+            await succeeds(db, begun.bind(lambda _: waiting_for(enough)).transactional())
 
+        holding: list[int] = []
         async with anyio.create_task_group() as group:
             for number in range(2):
                 group.start_soon(hold, name=f"holder {number}")
-            await until(lambda: db.pool.stats().in_use == 2)
+            await until(lambda: len(holding) == 2)
             error = await fails(db, find(Person).count(), PoolTimeout)
             group.cancel_scope.cancel()
     assert error.retryable
