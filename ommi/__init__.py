@@ -13,6 +13,7 @@ from ommi.effects.effect import Effect, Outcome
 from ommi.effects.finding import Query, Rows, find
 from ommi.effects.many import attempt, bracket, gather, race, sleep, traverse, validate
 from ommi.effects.operations import add, add_all, advisory_lock, delete, reload, save, upsert
+from ommi.effects.paging import Page
 from ommi.effects.pointfree import alt, bind, lash, map_, tap
 from ommi.effects.program import Prog, effect
 from ommi.effects.related import LoadState, Related, ToMany, ToOne
@@ -28,6 +29,7 @@ from ommi.errors import (
     DecodeError,
     EncodeError,
     ForeignKeyViolation,
+    InvalidCursor,
     LockTimeout,
     MultipleFound,
     NotFound,
@@ -88,6 +90,7 @@ __all__ = [
     "Failure",
     "ForeignKeyViolation",
     "Index",
+    "InvalidCursor",
     "IsolationLevel",
     "Key",
     "LoadState",
@@ -102,6 +105,7 @@ __all__ = [
     "OmmiError",
     "OnDelete",
     "Outcome",
+    "Page",
     "PermissionDenied",
     "PoolTimeout",
     "Predicate",

@@ -15,6 +15,7 @@ from typing_extensions import TypeVar
 
 from ommi.effects.effect import Binding, Effect
 from ommi.effects.finding import Query, Rows, Scalar, not_run
+from ommi.effects.paging import Page
 from ommi.effects.related import ToMany, ToOne, adopt
 from ommi.effects.schedule import Schedule
 from ommi.errors import ConstraintViolation, DatabaseError, MultipleFound, NotFound
@@ -243,6 +244,10 @@ class BoundRows(Generic[T]):
         """All rows, in order."""
         return BoundEffect(self._rows.all(), self._database)
 
+    def page(self, size: int) -> BoundEffect[Page[T], DatabaseError]:
+        """So many rows, and the cursors for what comes after and before them."""
+        return BoundEffect(self._rows.page(size), self._database)
+
     def one(self) -> BoundEffect[T, NotFound | MultipleFound | DatabaseError]:
         """The only row."""
         return BoundEffect(self._rows.one(), self._database)
@@ -300,6 +305,18 @@ class BoundQuery(Generic[M]):
     def offset(self, rows: int) -> BoundQuery[M]:
         """Without the first rows."""
         return BoundQuery(self._query.offset(rows), self._database)
+
+    def after(self, cursor: str | None) -> BoundQuery[M]:
+        """Only rows after this cursor in the order, which is given before; all rows with `None`."""
+        return BoundQuery(self._query.after(cursor), self._database)
+
+    def before(self, cursor: str | None) -> BoundQuery[M]:
+        """Only rows before this cursor in the order; a page of them has the last ones, in order."""
+        return BoundQuery(self._query.before(cursor), self._database)
+
+    def cursor_of(self, record: M) -> str:
+        """The cursor of a record in this order, for `after` and `before`."""
+        return self._query.cursor_of(record)
 
     def for_update(self, *, skip_locked: bool = False, no_wait: bool = False) -> BoundQuery[M]:
         """Lock the rows until the transaction ends; it needs one."""
@@ -425,6 +442,10 @@ class BoundQuery(Generic[M]):
     def all(self) -> BoundEffect[list[M], DatabaseError]:
         """All records, in order."""
         return BoundEffect(self._query.all(), self._database)
+
+    def page(self, size: int) -> BoundEffect[Page[M], DatabaseError]:
+        """So many records, and the cursors for what comes after and before them."""
+        return BoundEffect(self._query.page(size), self._database)
 
     def one(self) -> BoundEffect[M, NotFound | MultipleFound | DatabaseError]:
         """The only record."""

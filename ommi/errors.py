@@ -21,6 +21,7 @@ __all__ = [
     "DecodeError",
     "EncodeError",
     "ForeignKeyViolation",
+    "InvalidCursor",
     "LockTimeout",
     "MultipleFound",
     "NotFound",
@@ -223,6 +224,10 @@ class DecodeError(DatabaseError):
 
 class EncodeError(DatabaseError):
     """A value cannot be stored in its field without loss."""
+
+
+class InvalidCursor(DatabaseError):
+    """A cursor of a page is none, was cut off or changed, or belongs to another order."""
 
 
 class UnsupportedOperation(DatabaseError):

@@ -382,6 +382,7 @@ class Answer(Enum):
     SAVED = "the record updated, or StaleRecord or NotFound when no row matched"
     DELETED = "None, or NotFound when no row matched"
     GROUPS = "a list of the records of each key that has any, by key"
+    PAGE = "a page: the rows, and the cursors of those beside it"
 
 
 @final
@@ -402,7 +403,7 @@ class Perform(Effect[T_co, E_co]):
     statement: Statement
     answer: Answer
     read: Any = None
-    """For selected columns: their labels, types and nullability, from which a reader is made."""
+    """For selected columns: their labels, types and nullability, from which a reader is made; a `Paging` for `PAGE`."""
     row: tuple[Any, ...] | None = None
     """For `SAVED`: the canonical values of the record as it is written."""
     keys: Keys | None = None

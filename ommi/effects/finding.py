@@ -14,6 +14,7 @@ from typing_extensions import TypeVar
 
 from ommi.effects.effect import Answer, Binding, Effect, Perform, Prefetch
 from ommi.effects.origin import origin
+from ommi.effects.paging import Page, page_of, position_of, positioned, require_unpositioned
 from ommi.effects.related import ToMany, ToOne
 from ommi.errors import ConstraintViolation, DatabaseError, MultipleFound, NotFound
 from ommi.models import ref, schema_of
@@ -39,6 +40,7 @@ from ommi.query.statements import Count, Delete, Exists, Lock, Select, Update
 from ommi.query.text import expression_text, select_text
 from ommi.query.walk import columns_of
 from ommi.schema import Field, Schema
+from ommi.values import FieldType
 
 __all__ = ["Query", "Rows", "Setting", "find", "not_run"]
 
@@ -75,6 +77,10 @@ class Rows(Subquery[T_co], Generic[T_co]):
     def all(self) -> Effect[list[T_co], DatabaseError]:
         """All rows, in order."""
         return _perform(self.query, Answer.ALL)
+
+    def page(self, size: int) -> Effect[Page[T_co], DatabaseError]:
+        """So many rows, and the cursors for what comes after and before them."""
+        return page_of(self.query, size, _labels(self.query.columns or ()))
 
     def one(self) -> Effect[T_co, NotFound | MultipleFound | DatabaseError]:
         """The only row."""
@@ -136,6 +142,7 @@ class Query(Generic[M]):
 
         It replaces an order given before. With a limit, an offset or `first`, the key is appended.
         """
+        require_unpositioned(self.query, "order_by")
         found = [_order(item) for part in parts for item in _resolved(self.query.schema, part)]
         return Query(replace(self.query, order=tuple(found)), self.unconditional, self.related)
 
@@ -146,6 +153,21 @@ class Query(Generic[M]):
     def offset(self, rows: int) -> Query[M]:
         """Without the first rows."""
         return Query(replace(self.query, offset=_whole("offset", rows)), self.unconditional, self.related)
+
+    def after(self, cursor: str | None) -> Query[M]:
+        """Only rows after this cursor in the order, which is given before; all rows with `None`.
+
+        A text that is no cursor of this order makes an effect that fails with `InvalidCursor`.
+        """
+        return self if cursor is None else replace(self, query=positioned(self.query, cursor))
+
+    def before(self, cursor: str | None) -> Query[M]:
+        """Only rows before this cursor in the order; a page of them has the last ones, in order."""
+        return self if cursor is None else replace(self, query=positioned(self.query, cursor, backwards=True))
+
+    def cursor_of(self, record: M) -> str:
+        """The cursor of a record in this order, for `after` and `before`."""
+        return position_of(self.query, record)
 
     def for_update(self, *, skip_locked: bool = False, no_wait: bool = False) -> Query[M]:
         """Lock the rows until the transaction ends; it needs one. SQLite has a single writer and nothing to do."""
@@ -295,6 +317,10 @@ class Query(Generic[M]):
         """All records, in order."""
         return self._loading(_perform(self.query, Answer.ALL))
 
+    def page(self, size: int) -> Effect[Page[M], DatabaseError]:
+        """So many records, and the cursors for what comes after and before them: `.after(page.next_cursor)`."""
+        return self._loading(page_of(self.query, size))
+
     def one(self) -> Effect[M, NotFound | MultipleFound | DatabaseError]:
         """The only record."""
         return self._loading(_perform(self.query, Answer.ONE))
@@ -405,7 +431,7 @@ def find(subject: Any, /, *conditions: Any) -> Query[Any]:
     return Query(_where(Select(schema), (subject, *conditions)))
 
 
-_BEFORE_SELECT = frozenset({"where", "order_by", "limit", "offset", "for_update"})
+_BEFORE_SELECT = frozenset({"where", "order_by", "after", "before", "limit", "offset", "for_update"})
 
 
 def not_run(query: object) -> str:
@@ -435,10 +461,13 @@ def _where(query: Select, conditions: tuple[Any, ...]) -> Select:
 
 
 def _perform(query: Select, answer: Answer) -> Effect[Any, Any]:
-    read = None
-    if query.columns is not None:
-        read = tuple((expression_text(column), type_of(column), nullable(column)) for column in query.columns)
+    read = None if query.columns is None else _labels(query.columns)
     return Perform(query, answer, read, origin=origin())
+
+
+def _labels(columns: tuple[ExpressionNode, ...]) -> tuple[tuple[str, FieldType, bool], ...]:
+    """What a reader of selected columns is made from."""
+    return tuple((expression_text(column), type_of(column), nullable(column)) for column in columns)
 
 
 def _limited(query: Select, rows: int) -> Select:

@@ -16,6 +16,7 @@ from typing_extensions import TypeVar
 
 from ommi.effects.effect import Answer, Binding, Effect, Fail, Keys, Perform, Succeed
 from ommi.effects.origin import origin
+from ommi.effects.paging import Page
 from ommi.errors import DatabaseError, EncodeError, NotFound, OmmiError, Origin
 from ommi.models.declared import declared_on
 from ommi.models.relations import Joined, Relation
@@ -254,6 +255,8 @@ def adopt(found: object, runner: Runner | None) -> None:
     """Let the relations of records be awaited: of one, or of a list of them."""
     if runner is None:
         return
+    if isinstance(found, Page):
+        found = found.rows
     if type(found) is not list:
         remembered = _remembered(type(found))
         if remembered is not None:

@@ -36,6 +36,7 @@ from ommi.effects.effect import (
     Together,
     Transact,
 )
+from ommi.effects.paging import asked
 from ommi.effects.related import Related, among
 from ommi.query.statements import (
     AdvisoryLock,
@@ -210,6 +211,8 @@ def _perform(perform: Perform[Any, Any]) -> str:
     match perform.statement:
         case Select() as query if perform.keys is not None:
             return f"{select_text(replace(query, where=among(perform.keys, perform.keys.values)))}.all()"
+        case Select() as query if perform.answer is Answer.PAGE:
+            return f"{select_text(asked(query, perform.read))}.page({perform.read.size})"
         case Select() as query:
             if perform.answer is Answer.FIRST and query.limit == 1:
                 return f"{select_text(replace(query, limit=None))}.first()"

@@ -17,7 +17,7 @@ from typing import Literal as OneOf
 
 from typing_extensions import TypeVar
 
-from ommi.errors import EncodeError
+from ommi.errors import EncodeError, InvalidCursor
 from ommi.query.patterns import checked_regex
 from ommi.schema import Field, Schema
 from ommi.values import FieldType, Kind
@@ -30,6 +30,7 @@ __all__ = [
     "INT",
     "NEGATED",
     "STR",
+    "After",
     "And",
     "Arithmetic",
     "ArithmeticOperator",
@@ -488,12 +489,12 @@ class Column(Expression[M_co, V]):
 class Literal(Expression[Any, Any]):
     """A value in a query, canonical for its type; it reaches a database only as a parameter.
 
-    A value that its type cannot hold is kept as the `EncodeError` that running the statement will fail with.
+    A value that its type cannot hold is kept as the error that running the statement will fail with.
     """
 
     __slots__ = ("type", "unfit", "value")
 
-    def __init__(self, value: Any, type: FieldType, unfit: EncodeError | None = None) -> None:
+    def __init__(self, value: Any, type: FieldType, unfit: EncodeError | InvalidCursor | None = None) -> None:
         self.value = value
         self.type = type
         self.unfit = unfit
@@ -586,6 +587,21 @@ class Element(Predicate[Any]):
 
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
+class After(Predicate[Any]):
+    """The row comes after one that has these values, in an order that leaves no two rows alike.
+
+    A value is that of the part of the order in its place, `None` where it is missing. `ommi.query.seeking` has the same
+    in other words. `cursor` is what it was made of; with `backwards`, the order is the reverse of the query's.
+    """
+
+    order: tuple[Order, ...]
+    values: tuple[Literal, ...]
+    cursor: str = ""
+    backwards: bool = False
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class And(Predicate[Any]):
     """All parts hold; with no parts, true."""
 
@@ -608,7 +624,7 @@ class Not(Predicate[Any]):
     part: PredicateNode
 
 
-PredicateNode: TypeAlias = Comparison | IsNull | Membership | InQuery | TextMatch | Element | And | Or | Not
+PredicateNode: TypeAlias = Comparison | IsNull | Membership | InQuery | TextMatch | Element | After | And | Or | Not
 
 
 @final

@@ -9,6 +9,7 @@ from collections.abc import Hashable
 from typing import Any, TypeAlias, assert_never
 
 from ommi.query.expressions import (
+    After,
     And,
     Arithmetic,
     Column,
@@ -163,4 +164,8 @@ def _predicate(found: PredicateNode, values: list[Literal]) -> Hashable:
         operand = _expression(found.operand, values)
         values.append(found.value)
         return ("element", operand)
+    if isinstance(found, After):
+        parts = tuple([(_expression(o.expression, values), o.descending, o.missing_first) for o in found.order])
+        values.extend(found.values)
+        return ("after", parts)
     assert_never(found)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final, assert_never, final
 
 from ommi.query.expressions import (
+    After,
     And,
     Arithmetic,
     Column,
@@ -86,6 +87,8 @@ class _Writer:
                 return f"{self.expression(operand)}.{operator}({self.expression(pattern)})"
             case Element(operand, value):
                 return f"{self.expression(operand)}.contains({self.literal(value)})"
+            case After():
+                return f"…{self.after(found)}"
             case And(parts) if len(parts) > 1:
                 return " & ".join(map(self.part, parts))
             case Or(parts) if len(parts) > 1:
@@ -111,14 +114,20 @@ class _Writer:
         text = f"{self.expression(order.expression)}.{'desc' if order.descending else 'asc'}"
         return text if order.missing is None else f"{text}.nulls_{order.missing}()"
 
+    def after(self, found: After) -> str:
+        shown = "?" if self is _HIDDEN else repr(found.cursor)
+        return f".{'before' if found.backwards else 'after'}({shown})"
+
     def select(self, query: Select) -> str:
         parts = [f"find({query.schema.name})"]
         if query.link is not None:
             parts.append(f".through({query.link.schema.name})")
-        if query.where is not None:
-            parts.append(f".where({self.predicate(query.where)})")
+        where, after = _apart(query.where)
+        if where is not None:
+            parts.append(f".where({self.predicate(where)})")
         if query.order:
             parts.append(f".order_by({', '.join(map(self.order, query.order))})")
+        parts += map(self.after, after)
         if query.limit is not None:
             parts.append(f".limit({query.limit})")
         if query.offset is not None:
@@ -131,6 +140,16 @@ class _Writer:
         if query.distinct:
             parts.append(".distinct()")
         return "".join(parts)
+
+
+def _apart(where: PredicateNode | None) -> tuple[PredicateNode | None, list[After]]:
+    """The conditions, and the positions in the order."""
+    parts = where.parts if isinstance(where, And) else () if where is None else (where,)
+    after = [part for part in parts if isinstance(part, After)]
+    if not after:
+        return where, []
+    others = [part for part in parts if not isinstance(part, After)]
+    return (And(tuple(others)) if len(others) > 1 else others[0] if others else None), after
 
 
 def _value(found: Literal) -> str:

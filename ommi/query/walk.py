@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any, assert_never
 
 from ommi.query.expressions import (
+    After,
     And,
     Arithmetic,
     Column,
@@ -49,6 +50,9 @@ def columns_of(found: Predicate[Any] | Expression[Any, Any]) -> Iterator[Column[
             yield from columns_of(pattern)
         case IsNull(operand) | Membership(operand, _, _) | InQuery(operand, _) | Element(operand, _):
             yield from columns_of(operand)
+        case After(order):
+            for one in order:
+                yield from columns_of(one.expression)
         case And(parts) | Or(parts):
             for part in parts:
                 yield from columns_of(part)

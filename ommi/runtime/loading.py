@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ommi.effects.effect import Prefetch
+from ommi.effects.paging import Page
 from ommi.effects.related import Related, load_many
 from ommi.errors import EncodeError, NotFound
 from ommi.models.relations import Relation
@@ -73,7 +74,8 @@ def prefetch(fiber: Fiber, node: Prefetch[Any, Any], machine: Machine) -> ScopeS
     ending, payload = yield node.source
     if ending is not VALUE:
         return ending, payload
-    records = payload if isinstance(payload, list) else [] if payload is None else [payload]
+    found = payload.rows if isinstance(payload, Page) else payload
+    records = found if isinstance(found, list) else [] if found is None else [found]
     reached: dict[type[Any], list[Any]] = {node.model: list(records)}
     done: dict[Relation, int] = {}
     for relation in node.relations:

@@ -8,6 +8,7 @@ from typing import Any, assert_never
 
 from ommi.drivers.driver import Request
 from ommi.effects.effect import Answer, Perform
+from ommi.effects.paging import Page, Paging
 from ommi.errors import MultipleFound, NotFound, QueryRejected, StaleRecord, UnsupportedOperation
 from ommi.models import rows_reader
 from ommi.query.statements import AdvisoryLock, Insert, Select, is_write
@@ -38,6 +39,8 @@ def request(
         raise UnsupportedOperation(
             "for_update() outside a transaction would unlock the rows at once: put .transactional() around the program"
         )
+    if perform.answer is Answer.PAGE:
+        return Request(statement, _page_reader(statement.schema, perform.read, storage), recoverable)
     read = statement.schema.codec.reader(storage) if perform.read is None else rows_reader(perform.read, storage)
     if statement.link is not None:
         read = _linked(read, statement.schema, len(statement.link.fields))
@@ -47,6 +50,26 @@ def request(
 def _two_of(read: Callable[[Iterable[Row]], list[Any]]) -> Callable[[Iterable[Row]], list[Any]]:
     """Two rows are enough to know that there is more than one."""
     return lambda rows: read(islice(rows, 2))
+
+
+def _page_reader(schema: Schema, paging: Paging, storage: Storage) -> Callable[[Iterable[Row]], Page[Any]]:
+    records = schema.codec.reader(storage) if paging.labels is None else rows_reader(paging.labels, storage)
+    loads = [storage.forms[one.kind].load for one in paging.types]
+
+    def cursor(row: Row) -> str:
+        values = [row[place] for place in paging.places]
+        return paging.cursor(v if v is None or f is None else f(v) for v, f in zip(values, loads, strict=True))
+
+    def read(rows: Iterable[Row]) -> Page[Any]:
+        found, beyond = paging.apart(rows)
+        before, behind = (beyond, paging.continued) if paging.backwards else (paging.continued, beyond)
+        return Page(
+            records([row[: paging.width] for row in found]),
+            cursor(found[-1]) if found and behind else None,
+            cursor(found[0]) if found and before else None,
+        )
+
+    return read
 
 
 def _linked(
@@ -69,7 +92,7 @@ def _linked(
 def answer(perform: Perform[Any, Any], reply: Any, storage: Storage) -> tuple[Any, tuple[Fill, ...]]:
     """The value of the operation, and what the instances passed in get; raises the operation's own errors."""
     match perform.answer:
-        case Answer.PLAIN | Answer.ALL | Answer.GROUPS:
+        case Answer.PLAIN | Answer.ALL | Answer.GROUPS | Answer.PAGE:
             return reply, ()
         case Answer.ONE:
             return _only(perform, reply), ()

@@ -18,6 +18,7 @@ from ommi.testing.conformance.joining import Joining
 from ommi.testing.conformance.leaving import Leaving
 from ommi.testing.conformance.options import Options
 from ommi.testing.conformance.ordering import Ordering
+from ommi.testing.conformance.paging import Paging
 from ommi.testing.conformance.references import References
 from ommi.testing.conformance.relations import Relations
 from ommi.testing.conformance.resources import Resources
@@ -37,6 +38,7 @@ class DriverSuite(
     Comparisons,
     Texts,
     Ordering,
+    Paging,
     Arithmetic,
     Values,
     Writing,

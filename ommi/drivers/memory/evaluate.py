@@ -14,6 +14,7 @@ from ommi.drivers.arithmetic import ARITHMETIC
 from ommi.drivers.memory.forms import stored
 from ommi.errors import QueryRejected
 from ommi.query.expressions import (
+    After,
     And,
     Arithmetic,
     Column,
@@ -110,6 +111,8 @@ class Evaluation:
                 return self._text(found)
             case Element():
                 return self._element(found)
+            case After():
+                return self._after(found)
             case And(parts):
                 every = [self.test(part) for part in parts]
                 return lambda row: all(test(row) for test in every)
@@ -189,6 +192,24 @@ class Evaluation:
         def run(row: Stored) -> bool:
             text, part = value(row), pattern(row)
             return text is not None and part is not None and matches(text, part)
+
+        return run
+
+    def _after(self, found: After) -> Test:
+        parts = [
+            (self.value(part.expression), stored(mark.type.kind, mark.value), part.descending, part.missing_first)
+            for part, mark in zip(found.order, found.values, strict=True)
+        ]
+
+        def run(row: Stored) -> bool:
+            for value, mark, descending, missing_first in parts:
+                here = value(row)
+                if here == mark:
+                    continue
+                if here is None or mark is None:
+                    return missing_first is (mark is None)
+                return bool(here < mark if descending else here > mark)
+            return False
 
         return run
 

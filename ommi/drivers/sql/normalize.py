@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from ommi.query.expressions import (
+    After,
     And,
     Comparison,
     Element,
@@ -30,7 +31,7 @@ def normalized(found: PredicateNode, *, negated: bool = False) -> PredicateNode:
             if len(inner) == 1:
                 return inner[0]
             return And(inner) if isinstance(found, And) is not negated else Or(inner)
-        case Comparison() | IsNull() | Membership() | InQuery() | TextMatch() | Element():
+        case Comparison() | IsNull() | Membership() | InQuery() | TextMatch() | Element() | After():
             return Not(found) if negated else found
         case _:
             assert_never(found)

@@ -12,6 +12,7 @@ from ommi.drivers.sql.normalize import normalized
 from ommi.errors import QueryRejected, UnsupportedOperation
 from ommi.query.expressions import (
     NEGATED,
+    After,
     And,
     Arithmetic,
     Column,
@@ -174,6 +175,9 @@ class Translation:
                 return self._text(found, scope, negated)
             case Element():
                 return self._element(found, scope, negated)
+            case After():
+                after = self._after(found, scope)
+                return fill("({0}) IS NOT TRUE", after) if negated else after
             case And() | Or() | Not():
                 raise AssertionError(f"{type(found).__name__} is no leaf: normalized() left it there")
             case _:
@@ -261,6 +265,23 @@ class Translation:
         if not negated:
             return sql
         return _or_missing(fill("NOT ({0})", sql), (operand,), (nullable(found.operand),))
+
+    def _after(self, found: After, scope: Scope) -> Fragment:
+        """Rows after a position, so that an index of the order begins there: true, and false or unknown."""
+        columns = [self.expression(part.expression, scope) for part in found.order]
+        start = self._take(len(found.values))
+        parts: list[_Position] = []
+        for at, (part, mark, column) in enumerate(zip(found.order, found.values, columns, strict=True), start):
+            kind = mark.type.kind
+            value: Fragment = (Place(at, kind, None if mark.value is None else self.dialect.storage.forms[kind].dump),)
+            keys = self._order_key(part.expression, column, mark), self._order_key(mark, value, part.expression)
+            equal = self._equality_key(part.expression, column), self._equality_key(mark, value)
+            parts.append(_Position(part, mark.value is None, column, keys, equal))
+        if len({part.order.descending for part in parts}) == 1 and not any(part.may_be_missing for part in parts):
+            rows = [joined(", ", [part.keys[side] for part in parts]) for side in (0, 1)]
+            template = "{0} OP {1}" if len(parts) == 1 else "({0}) OP ({1})"
+            return fill(template.replace("OP", parts[0].operator), *rows)
+        return _beyond(parts)
 
     def _in_query(self, found: InQuery, scope: Scope, negated: bool) -> Fragment:
         if not self.words.subqueries:
@@ -369,6 +390,65 @@ class Translation:
         ordered = [part.expression.field for part in query.order if isinstance(part.expression, Column)]
         direction = (" DESC",) if query.order and query.order[-1].descending else ()
         return [(*self.column(field, scope), *direction) for field in query.schema.key if field not in ordered]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Position:
+    """One part of an order, and the value in it of the row that others come after.
+
+    `keys` are what is ordered, of a row and of that one, and `equal` what is compared for equality.
+    """
+
+    order: Order
+    absent: bool
+    column: Fragment
+    keys: tuple[Fragment, Fragment]
+    equal: tuple[Fragment, Fragment]
+
+    @property
+    def may_be_missing(self) -> bool:
+        return self.absent or nullable(self.order.expression)
+
+    @property
+    def operator(self) -> str:
+        return "<" if self.order.descending else ">"
+
+    def beyond(self) -> Fragment | None:
+        """The condition on rows that come later by this part; `None` if none does."""
+        if self.absent:
+            return fill("{0} IS NOT NULL", self.column) if self.order.missing_first else None
+        later = fill(f"{{0}} {self.operator} {{1}}", *self.keys)
+        if not self.may_be_missing or self.order.missing_first:
+            return later
+        return fill("({0} OR {1} IS NULL)", later, self.column)
+
+    def same(self) -> Fragment:
+        """The condition on rows that this part does not tell from that one."""
+        return fill("{0} IS NULL", self.column) if self.absent else fill("{0} = {1}", *self.equal)
+
+    def bound(self) -> Fragment | None:
+        """A range of this part alone in which all later rows are, those not told apart among them."""
+        if self.absent:
+            return None if self.order.missing_first else fill("{0} IS NULL", self.column)
+        if self.may_be_missing and not self.order.missing_first:
+            return None
+        return fill(f"{{0}} {self.operator}= {{1}}", *self.keys)
+
+
+def _beyond(parts: Sequence[_Position]) -> Fragment:
+    """Later by the first part, or not told apart by it and later by the others; the range of the first in front."""
+    rest: Fragment | None = None
+    for part in reversed(parts):
+        beyond = part.beyond()
+        if rest is not None:
+            tied = fill("({0} AND {1})", part.same(), rest)
+            rest = tied if beyond is None else fill("({0} OR {1})", beyond, tied)
+        else:
+            rest = text("FALSE") if beyond is None else beyond
+    assert rest is not None
+    bound = parts[0].bound()
+    return rest if bound is None else fill("({0} AND {1})", bound, rest)
 
 
 _EQUAL_OR_BOTH_MISSING = "({0} = {1} OR ({0} IS NULL AND {1} IS NULL))"

@@ -180,6 +180,19 @@ async def test_orders_are_those_of_indexes(many: Ommi, server: Server) -> None:
         assert index in plan, plan
 
 
+async def test_pages_begin_in_the_middle_of_an_index(many: Ommi, server: Server) -> None:
+    for order, bound in (
+        ((), "(id > "),
+        ((col(Person.name).desc,), "(name <= "),
+        ((col(Person.name).asc, col(Person.id).desc), "(name >= "),
+        ((col(Person.note).asc,), "(note >= "),
+    ):
+        query = find(Person).order_by(*order)
+        cursor = query.cursor_of(Person("p5000", 5000, "n5000", id=5001))
+        plan = await _plan(server, query.after(cursor).page(3))
+        assert f"Index Cond: {bound}" in plan, plan
+
+
 async def _plan(server: Server, effect: Any) -> str:
     """How the server runs a statement, with its values in their places."""
     assert isinstance(effect, Perform)
