@@ -177,14 +177,15 @@ async def _set_later(event: anyio.Event) -> None:
 
 async def test_what_stays_open_beyond_the_time_to_close_is_rolled_back(database: str, server: Server) -> None:
     forever = Effect.from_awaitable(anyio.sleep_forever)
+    open_here = "SELECT 1 FROM pg_stat_activity WHERE state = 'idle in transaction' AND datname = current_database()"
     async with anyio.create_task_group() as group:
         async with connected(database, acquire_timeout=0.1) as db:
             group.start_soon(db.run, add(Person("a")).bind(lambda _: forever).transactional())
             await until(lambda: db.pool.stats().in_use == 1)
-            await server.until("SELECT 1 FROM pg_stat_activity WHERE state = 'idle in transaction'")
+            await server.until(open_here)
         group.cancel_scope.cancel()
     assert await server.fetch("SELECT name FROM person") == []
-    await server.until("SELECT 1 FROM pg_stat_activity WHERE state = 'idle in transaction'", lambda found: not found)
+    await server.until(open_here, lambda found: not found)
 
 
 async def test_a_database_is_closed_twice_and_opened_again(database: str) -> None:

@@ -27,7 +27,7 @@ from ommi import (
 from ommi.drivers.postgres.insertion import BULK
 from ommi.testing import fails, succeeds
 
-from .conftest import Branch, Person, Server, connected, until
+from .conftest import BLOCKED, Branch, Person, Server, connected, until
 
 pytestmark = pytest.mark.anyio
 
@@ -129,7 +129,7 @@ async def test_a_cancelled_transaction_is_rolled_back_and_its_connection_used_ag
 async def test_a_timeout_stops_the_statement_on_the_server(db: Ommi, server: Server) -> None:
     async with server.locking("LOCK TABLE person"):
         await fails(db, find(Person).count().timeout(0.05), Exception)
-        assert await server.fetch("SELECT 1 FROM pg_locks WHERE NOT granted") == []
+        assert await server.fetch(BLOCKED) == []
 
 
 async def test_cancelled_whenever_it_may_be_every_connection_stays_clean(database: str) -> None:
@@ -202,7 +202,8 @@ async def test_an_advisory_lock_needs_a_transaction_and_a_database_that_has_them
 @pytest.mark.parametrize("level", list(IsolationLevel))
 async def test_every_level_is_met(db: Ommi, server: Server, level: IsolationLevel) -> None:
     def said() -> Any:
-        return server.fetch("SELECT count(*) FROM pg_locks WHERE mode = 'SIReadLock'")
+        here = "database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        return server.fetch(f"SELECT count(*) FROM pg_locks WHERE mode = 'SIReadLock' AND {here}")
 
     program = find(Person).all().bind(lambda _: Effect.from_awaitable(said))
     ((locks,),) = await succeeds(db, program.transactional(isolation=level))
