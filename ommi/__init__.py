@@ -12,6 +12,7 @@ from ommi.effects.catching import catch
 from ommi.effects.effect import Effect, Outcome
 from ommi.effects.finding import Query, Rows, find
 from ommi.effects.many import attempt, bracket, gather, race, sleep, traverse, validate
+from ommi.effects.native import execute, mongo, sql
 from ommi.effects.operations import add, add_all, advisory_lock, delete, reload, save, upsert
 from ommi.effects.paging import Page
 from ommi.effects.pointfree import alt, bind, lash, map_, tap
@@ -147,11 +148,13 @@ __all__ = [
     "col",
     "delete",
     "effect",
+    "execute",
     "find",
     "gather",
     "global_collection",
     "lash",
     "map_",
+    "mongo",
     "not_",
     "ommi_model",
     "race",
@@ -160,6 +163,7 @@ __all__ = [
     "requires_database",
     "save",
     "sleep",
+    "sql",
     "tap",
     "traverse",
     "upsert",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from types import CoroutineType, GeneratorType
-from typing import Any, overload
+from typing import Any, Literal, LiteralString, overload
 
 from returns.result import Failure, Success
 from typing_extensions import TypeVar
@@ -13,6 +13,7 @@ from typing_extensions import TypeVar
 from ommi.bound import BoundEffect, BoundQuery
 from ommi.effects.effect import Effect
 from ommi.effects.finding import Query, Rows, find
+from ommi.effects.native import execute, sql
 from ommi.effects.operations import add, add_all, delete, reload, save, upsert
 from ommi.effects.related import Runner
 from ommi.errors import ConstraintViolation, DatabaseError, NotFound, StaleRecord
@@ -68,6 +69,46 @@ class Session(ABC):
     ) -> BoundEffect[M, ConstraintViolation | DatabaseError]:
         """`upsert`, bound to where it runs."""
         return BoundEffect(upsert(record, on=on, update=update), self)
+
+    @overload
+    def sql(
+        self,
+        template: LiteralString,
+        /,
+        *values: object,
+        into: None = None,
+        writes: Literal[False] = False,
+        **named: object,
+    ) -> BoundEffect[list[tuple[Any, ...]], DatabaseError]: ...
+    @overload
+    def sql(
+        self,
+        template: LiteralString,
+        /,
+        *values: object,
+        into: type[M],
+        writes: Literal[False] = False,
+        **named: object,
+    ) -> BoundEffect[list[M], DatabaseError]: ...
+    @overload
+    def sql(
+        self, template: LiteralString, /, *values: object, into: None = None, writes: Literal[True], **named: object
+    ) -> BoundEffect[list[tuple[Any, ...]], ConstraintViolation | DatabaseError]: ...
+    @overload
+    def sql(
+        self, template: LiteralString, /, *values: object, into: type[M], writes: Literal[True], **named: object
+    ) -> BoundEffect[list[M], ConstraintViolation | DatabaseError]: ...
+    def sql(
+        self, template: LiteralString, /, *values: object, into: Any = None, writes: Any = False, **named: object
+    ) -> BoundEffect[Any, Any]:
+        """`sql`, bound to where it runs."""
+        return BoundEffect(sql(template, *values, into=into, writes=writes, **named), self)
+
+    def execute(
+        self, template: LiteralString, /, *values: object, **named: object
+    ) -> BoundEffect[int, ConstraintViolation | DatabaseError]:
+        """`execute`, bound to where it runs."""
+        return BoundEffect(execute(template, *values, **named), self)
 
     def delete(self, record: object, /) -> BoundEffect[None, NotFound | ConstraintViolation | DatabaseError]:
         """`delete`, bound to where it runs."""

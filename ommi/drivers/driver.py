@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from ommi.query.statements import Statement
 from ommi.schema import Row
@@ -24,6 +24,7 @@ class Capabilities:
 
     `isolation`: the strongest level there is. `savepoints`: a part of a transaction can be undone alone.
     `undoes_statements`: a `recoverable` write that failed leaves its transaction usable.
+    `language`: what texts of an application's own it runs, by `sql(…)` or `mongo(…)`; the others are refused.
     `parameters`: how many values a condition of one statement may hold; reads of more keys are several statements.
     """
 
@@ -31,6 +32,7 @@ class Capabilities:
     savepoints: bool = True
     undoes_statements: bool = True
     parameters: int = 30_000
+    language: Literal["sql", "mongo"] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -14,7 +14,9 @@ from ommi.query.statements import (
     DropTables,
     Exists,
     Insert,
+    MongoCommand,
     Select,
+    Sql,
     Statement,
     Update,
     schemas_of,
@@ -42,6 +44,10 @@ def action(statement: Statement) -> str:
             return f"dropping the tables of {names}"
         case AdvisoryLock():
             return "waiting for an advisory lock"
+        case Sql():
+            return "running SQL"
+        case MongoCommand(collection):
+            return f"running a command on {collection}"
         case _:
             assert_never(statement)
 

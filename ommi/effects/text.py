@@ -38,6 +38,7 @@ from ommi.effects.effect import (
 )
 from ommi.effects.paging import asked
 from ommi.effects.related import Related, among
+from ommi.query.expressions import Literal
 from ommi.query.statements import (
     AdvisoryLock,
     Count,
@@ -46,11 +47,13 @@ from ommi.query.statements import (
     DropTables,
     Exists,
     Insert,
+    MongoCommand,
     Select,
+    Sql,
     Update,
 )
 from ommi.query.text import expression_text, select_text
-from ommi.schema import Schema
+from ommi.schema import Field, Schema
 from ommi.transactions import TransactionOptions
 from ommi.values import DEFAULT
 
@@ -167,8 +170,43 @@ def operation_text(perform: Perform[Any, Any]) -> str:
             return f"schema.drop() of {', '.join(schema.name for schema in schemas)}"
         case AdvisoryLock(key):
             return f"advisory_lock({key})"
+        case Sql() as statement:
+            return f"{_said(statement)}({_template(statement)!r}, …)"
+        case MongoCommand(collection):
+            return f"mongo({collection!r}, …)"
         case _:
             assert_never(perform.statement)
+
+
+def _said(statement: Sql) -> str:
+    return "sql" if statement.rows else "execute"
+
+
+def _template(statement: Sql) -> str:
+    return "".join(
+        part.replace("{", "{{").replace("}", "}}") if isinstance(part, str) else "{}" for part in statement.parts
+    )
+
+
+def _sql(perform: Perform[Any, Any], statement: Sql) -> str:
+    given = [repr(_template(statement))]
+    for part in statement.parts:
+        match part:
+            case str():
+                continue
+            case Schema():
+                given.append(part.name)
+            case Field():
+                given.append(f"<column {part.column}>")
+            case Literal():
+                given.append(expression_text(part))
+            case _:
+                assert_never(part)
+    if perform.read is not None and perform.read.into is not None:
+        given.append(f"into={getattr(perform.read.into, '__name__', perform.read.into)}")
+    if statement.rows and statement.writes:
+        given.append("writes=True")
+    return f"{_said(statement)}({', '.join(given)})"
 
 
 def _head(node: Any) -> str:
@@ -244,6 +282,10 @@ def _perform(perform: Perform[Any, Any]) -> str:
             return "schema.drop()"
         case AdvisoryLock(key):
             return f"advisory_lock({key})"
+        case Sql() as statement:
+            return _sql(perform, statement)
+        case MongoCommand(collection, body):
+            return f"mongo({collection!r}, {body!r})"
         case _:
             assert_never(perform.statement)
 

@@ -39,10 +39,13 @@ from ommi.query.statements import (
     DropTables,
     Exists,
     Insert,
+    MongoCommand,
     Select,
+    Sql,
     Statement,
     Update,
 )
+from ommi.schema import Field, Schema
 
 __all__ = ["Node", "literals", "outline", "same"]
 
@@ -81,6 +84,10 @@ def outline(node_: Node, values: list[Literal]) -> Hashable:
             return ("drop", schemas)
         case AdvisoryLock(key):
             return ("advisory lock", key)
+        case Sql(parts, rows, writes, locks):
+            return ("sql", tuple([_part(part, values) for part in parts]), rows, writes, locks)
+        case MongoCommand():
+            return node_
         case _:
             assert_never(node_)
 
@@ -107,6 +114,10 @@ def same(one: Node, other: Node) -> bool:
     if isinstance(one, Select) and isinstance(other, Select) and (one.limit, one.offset) != (other.limit, other.offset):
         return False
     return all(type(a.value) is type(b.value) and a.value == b.value for a, b in zip(first, second, strict=True))
+
+
+def _part(part: str | Literal | Schema | Field, values: list[Literal]) -> Hashable:
+    return (_expression(part, values),) if isinstance(part, Literal) else part
 
 
 def _select(query: Select, values: list[Literal]) -> Hashable:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias, final
 
-from ommi.query.expressions import ExpressionNode, Order, PredicateNode
+from ommi.query.expressions import ExpressionNode, Literal, Order, PredicateNode
 from ommi.schema import Field, Schema
 
 __all__ = [
@@ -18,8 +19,10 @@ __all__ = [
     "Insert",
     "Link",
     "Lock",
+    "MongoCommand",
     "OnConflict",
     "Select",
+    "Sql",
     "Statement",
     "Update",
     "is_write",
@@ -179,11 +182,56 @@ class AdvisoryLock:
     key: int
 
 
-Statement: TypeAlias = Select | Count | Exists | Insert | Update | Delete | CreateTables | DropTables | AdvisoryLock
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Sql:
+    """SQL of the application's own: text, and in between values, which are parameters, and names, which are quoted.
+
+    With `rows`, answered by what the request's `read` makes of the rows, before which the names of their columns come;
+    otherwise by the number of rows changed. `writes`: it may change the database. `locks`: it needs a transaction.
+    """
+
+    parts: tuple[str | Literal | Schema | Field, ...]
+    rows: bool
+    writes: bool
+    locks: bool = False
+
+    def __eq__(self, other: object) -> bool:
+        from ommi.query.outline import same
+
+        return same(self, other) if isinstance(other, Sql) else NotImplemented
+
+    def __hash__(self) -> int:
+        from ommi.query.outline import outline
+
+        return hash(outline(self, []))
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class MongoCommand:
+    """A command of a document database: a pipeline of stages on a collection, or the words of a command.
+
+    Answered by what the request's `read` makes of the documents: a pipeline's, or the one reply.
+    """
+
+    collection: str
+    body: Mapping[str, Any] | Sequence[Mapping[str, Any]]
+    writes: bool
+
+    def __hash__(self) -> int:
+        return hash((self.collection, self.writes))
+
+
+Statement: TypeAlias = (
+    Select | Count | Exists | Insert | Update | Delete | CreateTables | DropTables | AdvisoryLock | Sql | MongoCommand
+)
 
 
 def is_write(statement: Statement) -> bool:
     """Whether running the statement can change the database."""
+    if isinstance(statement, (Sql, MongoCommand)):
+        return statement.writes
     return not isinstance(statement, (Select, Count, Exists, AdvisoryLock))
 
 
@@ -194,7 +242,7 @@ def schemas_of(statement: Statement) -> tuple[Schema, ...]:
             return (query.schema,)
         case CreateTables(schemas) | DropTables(schemas):
             return schemas
-        case AdvisoryLock():
+        case AdvisoryLock() | Sql() | MongoCommand():
             return ()
         case _:
             return (statement.schema,)

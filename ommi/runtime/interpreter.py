@@ -49,7 +49,7 @@ from ommi.effects.effect import (
 from ommi.effects.related import Related
 from ommi.errors import ConnectionLost, LockTimeout, StatementTimeout, TransactionConflict
 from ommi.models.remembered import Cell, Entry
-from ommi.query.statements import Select, is_write
+from ommi.query.statements import MongoCommand, Select, Sql, is_write
 from ommi.runtime.calls import Awaiting, Call, Cancel, Command, Completed, Ending, Execute, Fill, Marking, Pause
 from ommi.runtime.clock import Clock
 from ommi.transactions import TransactionOptions
@@ -472,6 +472,8 @@ class Machine:
     def reads(perform: Perform[Any, Any]) -> bool:
         """Whether an operation changes nothing and locks nothing, so that it need not wait for its turn."""
         statement = perform.statement
+        if isinstance(statement, (Sql, MongoCommand)):
+            return False  # a function that it calls may change something
         return not is_write(statement) and not (isinstance(statement, Select) and statement.lock is not None)
 
     def look_ahead(self, fiber: Fiber) -> None:

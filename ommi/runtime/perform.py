@@ -11,7 +11,7 @@ from ommi.effects.effect import Answer, Perform
 from ommi.effects.paging import Page, Paging
 from ommi.errors import MultipleFound, NotFound, QueryRejected, StaleRecord, UnsupportedOperation
 from ommi.models import rows_reader
-from ommi.query.statements import AdvisoryLock, Insert, Select, is_write
+from ommi.query.statements import AdvisoryLock, Insert, Select, Sql, is_write
 from ommi.query.text import select_text
 from ommi.runtime.calls import Fill
 from ommi.schema import Field, Row, Schema
@@ -34,7 +34,13 @@ def request(
     if not isinstance(statement, Select):
         if options is not None and options.read_only and is_write(statement):
             raise QueryRejected("a write inside a transaction that was begun read_only=True: begin it without")
-        return Request(statement, recoverable=recoverable)
+        if isinstance(statement, Sql) and statement.locks and options is None:
+            raise UnsupportedOperation(
+                "SQL that locks rows or sets something for its transaction would have no effect outside of one: "
+                "put .transactional() around the program"
+            )
+        read = list if perform.read is None else perform.read.read(storage)
+        return Request(statement, read, recoverable)
     if statement.lock is not None and options is None:
         raise UnsupportedOperation(
             "for_update() outside a transaction would unlock the rows at once: put .transactional() around the program"

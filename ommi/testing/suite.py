@@ -16,6 +16,7 @@ from ommi.testing.conformance.endings import Endings
 from ommi.testing.conformance.faults import Faults
 from ommi.testing.conformance.joining import Joining
 from ommi.testing.conformance.leaving import Leaving
+from ommi.testing.conformance.native import Native
 from ommi.testing.conformance.options import Options
 from ommi.testing.conformance.ordering import Ordering
 from ommi.testing.conformance.paging import Paging
@@ -42,6 +43,7 @@ class DriverSuite(
     Arithmetic,
     Values,
     Writing,
+    Native,
     Constraints,
     References,
     Tables,

@@ -6,7 +6,7 @@ from typing import assert_type
 
 from models import User
 
-from ommi import DatabaseError, Effect, Ommi, Page, Success, find
+from ommi import DatabaseError, Effect, Ommi, Page, find
 
 
 def pages(cursor: str | None) -> None:

@@ -18,7 +18,9 @@ from ommi.query.statements import (
     DropTables,
     Exists,
     Insert,
+    MongoCommand,
     Select,
+    Sql,
     Update,
     is_write,
 )
@@ -181,6 +183,10 @@ def _run(request: Request, view: View, journal: Journal | None) -> Any:
             raise UnsupportedOperation(
                 "memory has no advisory locks: a transaction that writes is the only one, so none is needed"
             )
+        case Sql():
+            raise UnsupportedOperation("memory runs no SQL: say it as a query, or run the program on another database")
+        case MongoCommand():
+            raise UnsupportedOperation("memory runs no commands of MongoDB: say it as a query")
         case _:
             assert journal is not None
             return _write(statement, Writer(view.catalog, journal))

@@ -126,6 +126,14 @@ class Connection:
             found = await (await self._prepare(sql)).fetch(*parameters)
         return found
 
+    async def table(self, sql: str, parameters: Sequence[Any] = ()) -> tuple[list[tuple[str, ...]], list[Any]]:
+        """The names of a statement's columns, none where it has no rows, and its rows."""
+        rows = await self.fetch(sql, parameters)
+        if not self._prepares:
+            return [tuple(rows[0].keys())] if rows else [], rows
+        names = tuple([column.name for column in self._statements[sql].get_attributes()])
+        return [names] if names else [], rows
+
     async def run(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         """Run a statement; how many rows it was about."""
         if not self._prepares:

@@ -34,7 +34,7 @@ class PostgresDriver:
 
     name: Final = "postgres"
     storage: Final[Storage] = POSTGRES_STORAGE
-    capabilities: Final = Capabilities(IsolationLevel.SERIALIZABLE)
+    capabilities: Final = Capabilities(IsolationLevel.SERIALIZABLE, language="sql")
 
     def __init__(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any, Final, assert_never
 
 from ommi.drivers.driver import Request
@@ -11,6 +12,7 @@ from ommi.drivers.postgres.insertion import insert, is_split
 from ommi.drivers.postgres.tables import create_tables, drop_tables
 from ommi.drivers.postgres.updating import is_tried, update
 from ommi.drivers.sql.compiler import Compiler
+from ommi.errors import UnsupportedOperation
 from ommi.query.statements import (
     AdvisoryLock,
     Count,
@@ -19,7 +21,9 @@ from ommi.query.statements import (
     DropTables,
     Exists,
     Insert,
+    MongoCommand,
     Select,
+    Sql,
     Statement,
     Update,
 )
@@ -38,7 +42,7 @@ def needs_transaction(statement: Statement, compiler: Compiler) -> bool:
             return is_tried(statement, compiler)
         case CreateTables() | DropTables():
             return True
-        case Select() | Count() | Exists() | Delete() | AdvisoryLock():
+        case Select() | Count() | Exists() | Delete() | AdvisoryLock() | Sql() | MongoCommand():
             return False
         case _:
             assert_never(statement)
@@ -66,6 +70,13 @@ async def run(connection: Connection, compiler: Compiler, request: Request) -> A
             return await update(connection, compiler, statement)
         case Insert():
             return await insert(connection, compiler, statement, deferred=is_split(statement))
+        case Sql(rows=True):
+            names, rows = await connection.table(*compiler.prepare(statement))
+            return request.read(chain(names, rows))
+        case Sql():
+            return await connection.run(*compiler.prepare(statement))
+        case MongoCommand():
+            raise UnsupportedOperation("postgres runs no commands of MongoDB: write sql(…)")
         case CreateTables():
             return await create_tables(connection, compiler, statement)
         case DropTables():

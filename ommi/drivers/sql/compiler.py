@@ -13,13 +13,13 @@ from ommi.drivers.sql.fragment import Encode, Fragment, Place, encoder, fill, jo
 from ommi.drivers.sql.translation import Scope, Translation
 from ommi.query.expressions import ExpressionNode, Literal
 from ommi.query.outline import outline
-from ommi.query.statements import Count, Delete, Exists, Link, OnConflict, Select, Update
+from ommi.query.statements import Count, Delete, Exists, Link, OnConflict, Select, Sql, Update, schemas_of
 from ommi.schema import Field, Row, Schema
 from ommi.values import DEFAULT, Kind
 
 __all__ = ["Compilable", "Compiler", "InsertPlan", "Prepared"]
 
-Compilable: TypeAlias = Select | Count | Exists | Update | Delete
+Compilable: TypeAlias = Select | Count | Exists | Update | Delete | Sql
 
 _SHAPES: Final = 512
 K = TypeVar("K", bound=Hashable)
@@ -174,10 +174,12 @@ class Compiler:
                 sql = ("DELETE FROM ", translation.table(schema))
                 if where is not None:
                     sql += (" WHERE ", *translation.where(where, Scope(schema)))
+            case Sql(parts):
+                sql = tuple(one for part in parts for one in translation.part(part))
             case _:
                 assert_never(statement)
         assert translation.taken == width, "the literals were not met in the order of outline()"
-        self.learn(statement.query.schema if isinstance(statement, (Count, Exists)) else statement.schema)
+        self.learn(*schemas_of(statement))
         page = _page(statement)
         return _Shape(self._render(sql), encoder(places(sql), width + len(page)), bool(page))
 

@@ -107,6 +107,25 @@ class Translation:
             )
         return text(scope.prefix + self.words.quote(field.column))
 
+    def part(self, part: str | Literal | Schema | Field) -> Fragment:
+        """A part of an application's own SQL; a missing value is a word, which fits every type."""
+        match part:
+            case str():
+                return text(part)
+            case Literal():
+                source, kind = self._take(), part.type.kind
+                return (
+                    text("NULL")
+                    if part.value is None
+                    else (Place(source, kind, self.dialect.storage.forms[kind].dump),)
+                )
+            case Schema():
+                return text(self.table(part))
+            case Field():
+                return text(self.words.quote(part.column))
+            case _:
+                assert_never(part)
+
     def assigned(self, field: Field, value: ExpressionNode, scope: Scope) -> Fragment:
         """What a field is set to; `QueryRejected` if it is of another kind."""
         found, wanted = type_of(value), field.type

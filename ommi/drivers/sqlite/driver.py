@@ -36,7 +36,7 @@ class PooledDriver(ABC):
 
     name: Final = "sqlite"
     storage: Final[Storage] = SQLITE_STORAGE
-    capabilities: Final = Capabilities(IsolationLevel.SERIALIZABLE)
+    capabilities: Final = Capabilities(IsolationLevel.SERIALIZABLE, language="sql")
 
     _writer: Pool | None = None
     _readers: Pool | None = None

@@ -24,8 +24,10 @@ from ommi.query.statements import (
     DropTables,
     Exists,
     Insert,
+    MongoCommand,
     OnConflict,
     Select,
+    Sql,
     Statement,
     Update,
 )
@@ -94,7 +96,9 @@ def violated_reference(
                 return _after_update(connection, compiler, statement)
             case Delete():
                 return _after_delete(connection, compiler, statement)
-            case Select() | Count() | Exists() | CreateTables() | DropTables() | AdvisoryLock():
+            case (
+                Select() | Count() | Exists() | CreateTables() | DropTables() | AdvisoryLock() | Sql() | MongoCommand()
+            ):
                 return None
             case _:
                 assert_never(statement)

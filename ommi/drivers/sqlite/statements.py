@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from itertools import chain
 from typing import Any, assert_never
 
 from ommi.drivers.driver import Request
@@ -13,7 +14,19 @@ from ommi.drivers.sqlite.insertion import insert
 from ommi.drivers.sqlite.tables import create_tables, drop_tables
 from ommi.drivers.sqlite.updating import update
 from ommi.errors import UnsupportedOperation
-from ommi.query.statements import AdvisoryLock, Count, CreateTables, Delete, DropTables, Exists, Insert, Select, Update
+from ommi.query.statements import (
+    AdvisoryLock,
+    Count,
+    CreateTables,
+    Delete,
+    DropTables,
+    Exists,
+    Insert,
+    MongoCommand,
+    Select,
+    Sql,
+    Update,
+)
 
 __all__ = ["run"]
 
@@ -46,12 +59,32 @@ def run(connection: sqlite3.Connection, compiler: Compiler, request: Request, *,
             return create_tables(connection, compiler, statement, in_transaction=in_transaction)
         case DropTables() as statement:
             return drop_tables(connection, compiler, statement, in_transaction=in_transaction)
+        case Sql() as statement:
+            return _sql(connection, compiler, statement, request)
+        case MongoCommand():
+            raise UnsupportedOperation("sqlite runs no commands of MongoDB: write sql(…)")
         case AdvisoryLock():
             raise UnsupportedOperation(
                 "sqlite has no advisory locks: a transaction that writes is the only one, so none is needed"
             )
         case _:
             assert_never(request.statement)
+
+
+def _sql(connection: sqlite3.Connection, compiler: Compiler, statement: Sql, request: Request) -> Any:
+    sql, parameters = compiler.prepare(statement)
+    try:
+        cursor = connection.execute(sql, parameters)
+        try:
+            names = [tuple([column[0] for column in cursor.description])] if cursor.description else []
+            if statement.rows:
+                return request.read(chain(names, cursor))
+            cursor.fetchall()  # what gives rows is only done when they have been read
+            return max(cursor.rowcount, 0)
+        finally:
+            cursor.close()
+    except sqlite3.Error as error:
+        raise translate(error, connection, compiler, statement, None, sql, parameters) from error
 
 
 def _answer(statement: Select | Count | Exists, cursor: sqlite3.Cursor, request: Request) -> Any:

@@ -14,7 +14,9 @@ from ommi.query.statements import (
     DropTables,
     Exists,
     Insert,
+    MongoCommand,
     Select,
+    Sql,
     Statement,
     Update,
 )
@@ -130,5 +132,9 @@ def statement_label(statement: Statement) -> str:
             return "drop tables"
         case AdvisoryLock(key):
             return f"advisory_lock({key})"
+        case Sql(writes=writes):
+            return "execute(…)" if writes else "sql(…)"
+        case MongoCommand(collection):
+            return f"mongo({collection})"
         case _:
             assert_never(statement)
