@@ -143,9 +143,12 @@ class BoundEffect(Binding[T_co, E_co]):
         read_only: bool = False,
         timeout: float | None = None,
         deferrable: bool = False,
+        flatten: bool = False,
     ) -> BoundEffect[T_co, E_co | DatabaseError]:
         return self._bound(
-            self.source.transactional(isolation=isolation, read_only=read_only, timeout=timeout, deferrable=deferrable)
+            self.source.transactional(
+                isolation=isolation, read_only=read_only, timeout=timeout, deferrable=deferrable, flatten=flatten
+            )
         )
 
     def savepoint(self) -> BoundEffect[T_co, E_co | DatabaseError]:

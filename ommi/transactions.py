@@ -24,6 +24,8 @@ class TransactionOptions:
 
     `deferrable`: a serializable, read-only transaction waits at its beginning until it can neither fail nor make
     another one fail, where the database has such transactions.
+    `flatten`: inside another transaction it is no savepoint but a part of that one, so that its failure is the
+    failure of the whole; so it can be nested in databases without savepoints, too.
 
     `retry_on_conflict` and `max_retries` are for `async with db.transaction(…)`, where only the beginning can be
     tried again: a block of code cannot be run twice. A program can, with `.transactional().retry(…)`.
@@ -35,6 +37,7 @@ class TransactionOptions:
     retry_on_conflict: bool = False
     max_retries: int = 3
     deferrable: bool = False
+    flatten: bool = False
 
     def __post_init__(self) -> None:
         level: object = self.isolation_level

@@ -1,12 +1,14 @@
-"""What every test may ask for: both event loops, and Hypothesis as continuous integration wants it."""
+"""What every test may ask for: both event loops, servers, and Hypothesis as continuous integration wants it."""
 
 import os
+from collections.abc import Iterator
 from typing import cast
 
 import pytest
 from hypothesis import settings
 
 from tests.servers import postgres
+from tests.servers.mongo import Database, database
 from tests.servers.room import close_room, open_room
 
 OPENED = pytest.StashKey[bool]()
@@ -41,7 +43,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def worker(request: pytest.FixtureRequest) -> str:
+def worker() -> str:
     """What tells this process from the others of the run."""
     return os.environ.get("PYTEST_XDIST_WORKER", "main")
 
@@ -59,3 +61,13 @@ def postgres_installed(worker: str) -> str:
     programs = postgres.installed()
     assert programs is not None, "collected only where there is one"
     return postgres.create_database(postgres.address("installed", programs), f"ommi_{worker}")
+
+
+@pytest.fixture(scope="session")
+def mongo(worker: str) -> Iterator[Database]:
+    """A MongoDB database of this process."""
+    found = database(worker)
+    found.drop()
+    yield found
+    found.drop()
+    found.client.close()

@@ -38,7 +38,7 @@ _NOW: Final[Mapping[tuple[str, Kind], Callable[[datetime], Any]]] = {
 }
 
 
-def server_default(schema: Schema, field: Field, now: datetime) -> Any:
+def server_default(schema: Schema, field: Field, now: datetime, driver: str = "memory") -> Any:
     """The canonical value of a field's default, `now` being in UTC.
 
     `UnsupportedOperation` for what only a database evaluates.
@@ -49,9 +49,10 @@ def server_default(schema: Schema, field: Field, now: datetime) -> Any:
         return None if value is None else CANONICAL[field.type.kind](value)
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise UnsupportedOperation(
-            f"the memory driver cannot evaluate ServerDefault({field.server_default!r}) of {schema.name}.{field.name} "
-            f"as {field.type.name}: it knows texts, numbers, TRUE, FALSE, NULL and CURRENT_TIMESTAMP; "
-            "give the value in the program, or run on another database"
+            f"the {driver} driver cannot evaluate ServerDefault({field.server_default!r}) of "
+            f"{schema.name}.{field.name} as {field.type.name}: "
+            "it knows texts, numbers, TRUE, FALSE, NULL and CURRENT_TIMESTAMP; give the value in the program, "
+            "or run on another database"
         ) from error
 
 

@@ -26,6 +26,8 @@ class Capabilities:
     `undoes_statements`: a `recoverable` write that failed leaves its transaction usable.
     `language`: what texts of an application's own it runs, by `sql(…)` or `mongo(…)`; the others are refused.
     `parameters`: how many values a condition of one statement may hold; reads of more keys are several statements.
+    `waits`: a write that meets that of another transaction waits for its end; otherwise it is a conflict at once.
+    `decimal_digits`: the most digits a Decimal can have; `None` for any number.
     """
 
     isolation: IsolationLevel
@@ -33,6 +35,8 @@ class Capabilities:
     undoes_statements: bool = True
     parameters: int = 30_000
     language: Literal["sql", "mongo"] | None = None
+    waits: bool = True
+    decimal_digits: int | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -99,6 +99,5 @@ def _loaded(scheme: str, load: Callable[[], Connect]) -> Connect:
         raise ConnectionFailed(
             f"the driver for {scheme!r} is not installed",
             retryable=False,
-            hint=f'pip install "ommi[{built_in.extra}]", with a release that has it: '
-            "this one comes with sqlite and memory",
+            hint=f'pip install "ommi[{built_in.extra}]"',
         ) from error

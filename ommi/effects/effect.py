@@ -186,13 +186,15 @@ class Effect(  # type: ignore[type-var]  # as in every container of `returns`: K
         read_only: bool = False,
         timeout: float | None = None,
         deferrable: bool = False,
+        flatten: bool = False,
     ) -> Effect[T_co, E_co | DatabaseError]:
         """Run as one transaction: all of it is committed, or, unless it succeeds, nothing.
 
-        Inside another transaction it is a savepoint. `timeout` is in seconds, for the whole of it. The options are
-        those of `TransactionOptions`.
+        Inside another transaction it is a savepoint; with `flatten` it is a part of that transaction, whose failure
+        is the failure of the whole (MongoDB has no savepoints). `timeout` is in seconds, for the whole of it. The
+        options are those of `TransactionOptions`.
         """
-        return Transact(self, TransactionOptions(isolation, read_only, timeout, deferrable=deferrable))
+        return Transact(self, TransactionOptions(isolation, read_only, timeout, deferrable=deferrable, flatten=flatten))
 
     def savepoint(self) -> Effect[T_co, E_co | DatabaseError]:
         """Undo this part, and only it, unless it succeeds; outside a transaction it is one of its own."""

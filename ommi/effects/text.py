@@ -338,4 +338,6 @@ def _options(options: TransactionOptions) -> str:
         said.append("deferrable=True")
     if options.timeout is not None:
         said.append(f"timeout={options.timeout}")
+    if options.flatten:
+        said.append("flatten=True")
     return ", ".join(said)

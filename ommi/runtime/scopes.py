@@ -101,6 +101,8 @@ def _nested(
     refused = _refused(transaction.options, options)
     if refused is not None:
         return ERROR, refused
+    if options.flatten:
+        return (yield from _joined(fiber, transaction, body))
     name = transaction.name_savepoint()
     point, handle = transaction.point(), transaction.handle
     ending, payload = yield Marking(handle, Mark.SET, name)
@@ -126,6 +128,23 @@ def _nested(
             ending, payload = _doom(transaction, released, payload)
     fiber.masked -= 1
     return ending, payload
+
+
+def _joined(fiber: Fiber, transaction: OpenTransaction, body: Effect[Any, Any]) -> ScopeSteps:
+    """A part that cannot be undone alone: unless it succeeds, nothing of the transaction stays."""
+    covered, fiber.covered = fiber.covered, 0
+    ending, payload = yield body
+    fiber.covered = covered
+    if ending is not VALUE:
+        transaction.doom(payload if isinstance(payload, BaseException) else _undone(payload))
+    return (DOOM, transaction.doomed) if ending is ERROR else (ending, payload)
+
+
+def _undone(reason: object) -> UnsupportedOperation:
+    return UnsupportedOperation(
+        f"a part of the transaction that was joined to it with flatten=True ended with {reason!r}, and it cannot be "
+        "undone alone"
+    )
 
 
 def _doom(transaction: OpenTransaction, outcome: Outcome, earlier: Any) -> Outcome:

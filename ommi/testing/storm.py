@@ -130,15 +130,18 @@ async def _transaction(db: Ommi, story: Story) -> Any:
 async def _savepoints(db: Ommi, story: Story) -> Any:
     one, two = story.wanted
     undone = add(Tag(f"{story.number} undone")).bind(lambda _: Effect.from_failure("no")).savepoint().either()
-    held = bracket(story.begins("held"), lambda _: add(Tag(two)), lambda _: story.ends("held")).savepoint()
-    return await db.run(add(Tag(one)).bind(lambda _: undone).bind(lambda _: held).transactional())
+    held = bracket(story.begins("held"), lambda _: add(Tag(two)), lambda _: story.ends("held"))
+    if not db.driver.capabilities.savepoints:
+        return await db.run(add(Tag(one)).bind(lambda _: held.transactional(flatten=True)).transactional())
+    return await db.run(add(Tag(one)).bind(lambda _: undone).bind(lambda _: held.savepoint()).transactional())
 
 
 async def _block(db: Ommi, story: Story) -> Any:
     one, two = story.wanted
+    joined = TransactionOptions(flatten=not db.driver.capabilities.savepoints)
     async with db.transaction() as tx:
         await tx.add(Tag(one)).value
-        async with tx.transaction() as nested:
+        async with tx.transaction(joined) as nested:
             await nested.add(Tag(two)).value
     return Success(None)
 

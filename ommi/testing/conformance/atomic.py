@@ -14,6 +14,7 @@ from ommi.effects.operations import add_all, upsert
 from ommi.errors import ConstraintViolation
 from ommi.query.expressions import col
 from ommi.testing.conformance.database import DatabaseTests, noting
+from ommi.testing.conformance.lacking import with_recovery
 from ommi.testing.conformance.transactions import names, tagged
 from ommi.testing.interposed import DriverStep, Interposed
 from ommi.testing.models import Account, Author, Book, Tag
@@ -54,6 +55,7 @@ class Atomic(DatabaseTests):
         assert await everything(breakable) == before
 
     @WRITES
+    @with_recovery
     async def test_a_write_that_is_recovered_from_in_a_transaction_is_undone_alone(
         self, breakable: Ommi, write: Effect[Any, Any]
     ) -> None:

@@ -15,6 +15,7 @@ from ommi.effects.finding import find
 from ommi.effects.operations import add
 from ommi.errors import EncodeError, QueryRejected, StatementTimeout, UniqueViolation
 from ommi.testing.conformance.database import DatabaseTests
+from ommi.testing.conformance.lacking import with_recovery, with_savepoints
 from ommi.testing.conformance.transactions import Mishap, names
 from ommi.testing.models import Player, Tag
 from ommi.testing.outcomes import succeeds
@@ -58,6 +59,7 @@ class Blocks(DatabaseTests):
             await tx.add(Tag("b")).value
         assert await names(db) == ["a", "b"]
 
+    @with_recovery
     async def test_a_block_recovers_from_a_failed_write_with_catch(self, db: Ommi) -> None:
         again = add(Tag("a")) >> catch(UniqueViolation)(lambda _: add(Tag("b")))
         async with db.transaction() as tx:
@@ -66,6 +68,7 @@ class Blocks(DatabaseTests):
             await tx.add(Tag("c")).value
         assert await names(db) == ["a", "b", "c"]
 
+    @with_savepoints
     async def test_a_nested_block_is_undone_alone(self, db: Ommi) -> None:
         async with db.transaction() as tx:
             await tx.add(Tag("a")).value
@@ -77,6 +80,7 @@ class Blocks(DatabaseTests):
                 await nested.add(Tag("c")).value
         assert await names(db) == ["a", "c"]
 
+    @with_savepoints
     async def test_a_named_savepoint_is_rolled_back_to_more_than_once(self, db: Ommi) -> None:
         async with db.transaction() as tx:
             await tx.add(Tag("a")).value
@@ -88,6 +92,7 @@ class Blocks(DatabaseTests):
             await tx.add(Tag("d")).value
         assert await names(db) == ["a", "d"]
 
+    @with_savepoints
     async def test_an_unknown_savepoint_is_refused_by_name(self, db: Ommi) -> None:
         async with db.transaction() as tx:
             await tx.savepoint("here")
@@ -120,7 +125,8 @@ class Blocks(DatabaseTests):
 
     async def test_tasks_of_a_block_take_turns(self, db: Ommi) -> None:
         async def work(number: int) -> None:
-            await succeeds(db, add(Tag(f"{number}a")).bind(lambda _: add(Tag(f"{number}b"))).transactional())
+            both = add(Tag(f"{number}a")).bind(lambda _: add(Tag(f"{number}b")))
+            await succeeds(db, both.transactional(flatten=not db.driver.capabilities.savepoints))
 
         async with db.transaction(), anyio.create_task_group() as group:
             for number in range(5):
@@ -220,6 +226,7 @@ class Blocks(DatabaseTests):
                 pytest.fail("the block is doomed")
         assert await names(db) == []
 
+    @with_savepoints
     async def test_a_savepoint_that_was_moved_comes_after_the_others(self, db: Ommi) -> None:
         async with db.transaction() as tx:
             for savepoint, name in (("here", "a"), ("there", "b"), ("here", "c")):
@@ -238,8 +245,9 @@ class Blocks(DatabaseTests):
 
     # -- one in the other
     async def test_the_outer_block_is_usable_in_a_nested_one(self, db: Ommi) -> None:
+        joined = TransactionOptions(flatten=not db.driver.capabilities.savepoints)
         with anyio.fail_after(5):
-            async with db.transaction() as tx, tx.transaction():
+            async with db.transaction() as tx, tx.transaction(joined):
                 await tx.add(Tag("a")).value
         assert await names(db) == ["a"]
 

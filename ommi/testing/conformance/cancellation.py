@@ -19,6 +19,7 @@ from ommi.effects.operations import add
 from ommi.effects.schedule import Schedule
 from ommi.errors import DatabaseError, SerializationConflict, StatementTimeout, UniqueViolation
 from ommi.testing.conformance.database import DatabaseTests, noting
+from ommi.testing.conformance.lacking import with_recovery, with_savepoints
 from ommi.testing.conformance.transactions import Mishap, fails_at, names, tagged
 from ommi.testing.interposed import DriverStep, Interposed
 from ommi.testing.models import Tag
@@ -67,6 +68,7 @@ class Cancellation(DatabaseTests):
             await succeeds(rung, program)
         assert await names(db) == ["b"]
 
+    @with_savepoints
     async def test_a_savepoint_that_is_cancelled_in_a_block_is_undone_alone(self, db: Ommi) -> None:
         async with db.transaction() as tx:
             with CancelScope() as scope:
@@ -75,6 +77,7 @@ class Cancellation(DatabaseTests):
         assert scope.cancelled_caught
         assert await names(db) == ["b"]
 
+    @with_savepoints
     async def test_a_nested_block_that_is_cancelled_is_undone_alone(self, db: Ommi) -> None:
         async with db.transaction() as tx:
             with CancelScope() as scope:
@@ -85,6 +88,7 @@ class Cancellation(DatabaseTests):
         assert scope.cancelled_caught
         assert await names(db) == ["b"]
 
+    @with_savepoints
     async def test_a_nested_block_that_is_over_its_time_is_undone_alone(self, db: Ommi) -> None:
         bell = Bell()
         async with Ommi(Interposed(db.driver), clock=bell) as rung, rung.transaction() as tx:
@@ -108,6 +112,7 @@ class Cancellation(DatabaseTests):
             await fails(slow, program, StatementTimeout)
         assert await names(db) == []
 
+    @with_savepoints
     async def test_a_block_cancelled_at_each_turn_of_the_event_loop_is_whole_and_over(self, db: Ommi) -> None:
         turn, left = 0, False
         while not left:
@@ -207,6 +212,7 @@ class Cancellation(DatabaseTests):
         assert log == [1]
 
     # -- recovering
+    @with_recovery
     async def test_a_failure_that_a_retry_recovered_from_is_no_longer_the_blocks(self, db: Ommi) -> None:
         wanted = iter(["a", "b"])
         retried = Effect.from_value(None).bind(lambda _: add(Tag(next(wanted))))

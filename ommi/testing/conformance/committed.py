@@ -15,6 +15,7 @@ from ommi.effects.operations import add, save
 from ommi.effects.schedule import Schedule
 from ommi.errors import SerializationConflict
 from ommi.testing.conformance.database import DatabaseTests, noting
+from ommi.testing.conformance.lacking import with_savepoints
 from ommi.testing.conformance.transactions import Mishap, failing, fails_at, names, tagged
 from ommi.testing.interposed import DriverStep, Interposed
 from ommi.testing.models import Page, Player, Point, Tag
@@ -29,7 +30,7 @@ class Committed(DatabaseTests):
     # -- after the commit
     async def test_after_commit_runs_in_order_after_the_outermost(self, db: Ommi) -> None:
         log: list[Any] = []
-        inner = tagged("a").after_commit(noting(log, 1)).transactional()
+        inner = tagged("a").after_commit(noting(log, 1)).transactional(flatten=not db.driver.capabilities.savepoints)
         program = inner.bind(lambda _: tagged("b").after_commit(noting(log, 2))).tap(lambda _: noting(log, "body"))
         await succeeds(db, program.transactional().after_commit(noting(log, 3)))
         assert log == ["body", 1, 2, 3]
@@ -99,6 +100,7 @@ class Committed(DatabaseTests):
             await fails(refusing, tagged("a").after_commit(noting(log, 1)).transactional(), SerializationConflict)
         assert log == []
 
+    @with_savepoints
     async def test_after_commit_in_blocks(self, db: Ommi) -> None:
         log: list[Any] = []
         async with db.transaction() as tx:

@@ -29,6 +29,7 @@ from ommi.errors import (
 )
 from ommi.testing.clock import FakeClock
 from ommi.testing.conformance.database import DatabaseTests, noting
+from ommi.testing.conformance.lacking import with_savepoints
 from ommi.testing.conformance.transactions import failing, names, tagged
 from ommi.testing.interposed import DriverStep, Interposed
 from ommi.testing.models import Tag
@@ -67,6 +68,7 @@ class Dooming(DatabaseTests):
 
     @REASONS
     @KINDS
+    @with_savepoints
     async def test_no_catch_inside_sees_it(self, db: Ommi, reason: OmmiError, kind: str) -> None:
         seen: list[Any] = []
         again = Schedule.recurs(3)
@@ -99,6 +101,7 @@ class Dooming(DatabaseTests):
 
     @REASONS
     @pytest.mark.parametrize("step", ["savepoint", "rollback_to", "release"])
+    @with_savepoints
     async def test_met_at_a_savepoint_it_dooms_as_well(self, db: Ommi, reason: OmmiError, step: DriverStep) -> None:
         seen: list[Any] = []
         body = tagged("b") if step != "rollback_to" else tagged("b").bind(lambda _: failing())
@@ -127,6 +130,7 @@ class Dooming(DatabaseTests):
         assert await names(db) == []
 
     @REASONS
+    @with_savepoints
     async def test_met_in_a_nested_block_it_dooms_the_outermost(self, db: Ommi, reason: OmmiError) -> None:
         async with meeting(db, reason, "execute", 2) as (on, steps):
             with pytest.raises(type(reason)):

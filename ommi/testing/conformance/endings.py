@@ -16,6 +16,7 @@ from ommi.database import Ommi
 from ommi.effects.effect import Effect
 from ommi.errors import SerializationConflict
 from ommi.testing.conformance.database import DatabaseTests, noting
+from ommi.testing.conformance.lacking import with_savepoints
 from ommi.testing.conformance.transactions import Mishap, names, tagged
 from ommi.testing.interposed import DriverStep, Interposed
 from ommi.testing.outcomes import succeeds
@@ -72,6 +73,7 @@ class Endings(DatabaseTests):
         assert await names(db) == []
 
     @FORMS
+    @with_savepoints
     async def test_success_nested_release(self, db: Ommi, form: Form) -> None:
         async with recorded(db) as (on, steps):
             assert await nested(on, form, success) == Success([])
@@ -88,6 +90,7 @@ class Endings(DatabaseTests):
         assert await names(db) == []
 
     @FORMS
+    @with_savepoints
     async def test_failure_nested_rollback_to_and_release_same_failure(self, db: Ommi, form: Form) -> None:
         async with recorded(db) as (on, steps):
             (caught,) = (await nested(on, form, failure)).unwrap()
@@ -105,6 +108,7 @@ class Endings(DatabaseTests):
         assert await names(db) == []
 
     @FORMS
+    @with_savepoints
     async def test_defect_nested_rollback_to_raises(self, db: Ommi, form: Form) -> None:
         async with recorded(db) as (on, steps):
             with pytest.raises(ZeroDivisionError):
@@ -124,6 +128,7 @@ class Endings(DatabaseTests):
         await succeeds(db, tagged("free again").transactional())
 
     @FORMS
+    @with_savepoints
     async def test_cancelled_nested_the_same(self, db: Ommi, form: Form) -> None:
         async with recorded(db) as (on, steps):
             with CancelScope() as scope:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
 import pytest
+from returns.result import Failure
 
 from ommi.database import Ommi
 from ommi.effects.catching import catch
@@ -16,7 +17,7 @@ from ommi.effects.many import bracket, gather, race, sleep
 from ommi.effects.operations import add, add_all, save, upsert
 from ommi.effects.program import Prog, effect
 from ommi.effects.schedule import Schedule
-from ommi.errors import CommitUnknown, NotFound, OmmiError, UniqueViolation
+from ommi.errors import CommitUnknown, NotFound, OmmiError, UniqueViolation, UnsupportedOperation
 from ommi.query.expressions import col
 from ommi.testing.conformance.database import DatabaseTests
 from ommi.testing.conformance.transactions import Mishap, failing, names, tagged
@@ -212,6 +213,9 @@ PROGRAMS: Final[Mapping[str, tuple[Program, Callable[[Found], bool] | None]]] = 
     "recovering in blocks": (recovering_in_blocks, all_of("a", "b")),
 }
 
+NESTED: Final = frozenset({"nested savepoints", "gathered in a transaction", "blocks", "recovering in blocks"})
+"""Those of the programs that nest transactions, as is refused where there are no savepoints."""
+
 
 class Faults(DatabaseTests):
     """Programs, each run once for everything that can go wrong at each of its steps."""
@@ -219,7 +223,10 @@ class Faults(DatabaseTests):
     @pytest.mark.parametrize("name", PROGRAMS)
     async def test_whatever_goes_wrong(self, db: Ommi, name: str) -> None:
         program, invariant = PROGRAMS[name]
-        await disturbed(db, program, invariant)
+        if name in NESTED and not db.driver.capabilities.savepoints:
+            await refused(db, program)
+        else:
+            await disturbed(db, program, invariant)
 
     async def test_whatever_goes_wrong_a_retry_gets_through(self, db: Ommi) -> None:
         def check(run: FaultRun) -> None:
@@ -285,6 +292,21 @@ class Faults(DatabaseTests):
             find(Player, Player.name == "Ada").one() >> catch(NotFound)(lambda _: add(Player("Ada")))
         ).savepoint()
         await disturbed(db, program, None)
+
+
+async def refused(db: Ommi, program: Program) -> None:
+    """The program is refused by name, and nothing of it stays."""
+    await prepare(db)
+    before = await observe(db)
+    try:
+        outcome = await db.run(program) if isinstance(program, Effect) else await program(db)
+    except UnsupportedOperation as error:
+        outcome = Failure(error)
+    if isinstance(outcome, Failure):
+        assert isinstance(outcome.failure(), UnsupportedOperation)
+        assert await observe(db) == before
+    else:  # what is refused was recovered from
+        assert (await observe(db)).tags == ("a", "c")
 
 
 async def disturbed(

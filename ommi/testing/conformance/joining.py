@@ -16,6 +16,7 @@ from ommi.effects.schedule import Schedule
 from ommi.errors import SerializationConflict, StatementTimeout, UniqueViolation
 from ommi.testing.clock import FakeClock
 from ommi.testing.conformance.database import DatabaseTests, noting
+from ommi.testing.conformance.lacking import with_recovery, with_savepoints
 from ommi.testing.conformance.transactions import Mishap, failing, fails_at, names, tagged
 from ommi.testing.interposed import DriverStep, Interposed
 from ommi.testing.models import Tag
@@ -30,6 +31,7 @@ class Joining(DatabaseTests):
     """`db.run` in the body of a transaction, and in tasks that inherited its context."""
 
     # -- it joins
+    @with_savepoints
     async def test_a_run_in_the_body_takes_no_second_connection(self, db: Ommi) -> None:
         steps: list[DriverStep] = []
 
@@ -49,6 +51,7 @@ class Joining(DatabaseTests):
         assert steps == ["begin", "execute", "savepoint", "execute", "release", "commit", "begin", "execute", "commit"]
         assert await names(db) == ["a", "b", "c"]
 
+    @with_recovery
     async def test_a_failure_of_a_joined_run_in_the_body_of_an_effect_is_its_caller_s_to_deal_with(
         self, db: Ommi
     ) -> None:
@@ -59,6 +62,7 @@ class Joining(DatabaseTests):
         assert await names(db) == ["a", "b"]
 
     @pytest.mark.parametrize("how", ["effect", "block"])
+    @with_savepoints
     async def test_tasks_that_inherited_the_context_join_and_take_turns(self, db: Ommi, how: str) -> None:
         steps: list[DriverStep] = []
 
@@ -269,6 +273,7 @@ class Joining(DatabaseTests):
         assert "conflict" in "".join(caught.value.__notes__)
         assert await names(db) == []
 
+    @with_savepoints
     async def test_a_failed_write_of_a_run_in_a_nested_block_is_that_one_s(self, db: Ommi) -> None:
         async with db.transaction() as tx:
             await tx.add(Tag("a")).value

@@ -13,6 +13,7 @@ import pytest
 
 from ommi.database import Ommi
 from ommi.testing.conformance.database import DatabaseTests
+from ommi.testing.conformance.lacking import with_savepoints
 from ommi.testing.conformance.transactions import Mishap, names, tagged
 from ommi.testing.models import Tag
 from ommi.testing.outcomes import succeeds
@@ -53,6 +54,7 @@ class Leaving(DatabaseTests):
         assert await names(db) == ["a"]
 
     # -- savepoints of a block in which another is open
+    @with_savepoints
     async def test_the_savepoints_of_a_block_are_refused_in_a_nested_one(self, db: Ommi) -> None:
         async with db.transaction() as tx:
             await tx.savepoint("here")
@@ -67,6 +69,7 @@ class Leaving(DatabaseTests):
             await tx.add(Tag("c")).value
         assert await names(db) == ["a", "c"]
 
+    @with_savepoints
     async def test_a_savepoint_of_a_block_outlives_the_nested_ones_after_it(self, db: Ommi) -> None:
         async with db.transaction() as tx:
             await tx.savepoint("here")

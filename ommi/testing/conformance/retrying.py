@@ -26,6 +26,7 @@ from ommi.runtime.calls import Ending
 from ommi.runtime.pump import Pump
 from ommi.testing.clock import FakeClock
 from ommi.testing.conformance.database import DatabaseTests, noting
+from ommi.testing.conformance.lacking import with_recovery, with_savepoints
 from ommi.testing.conformance.transactions import Mishap, failing, names, tagged
 from ommi.testing.interposed import DriverStep, Hook, Interposed
 from ommi.testing.models import Player, Tag
@@ -141,6 +142,7 @@ class Retrying(DatabaseTests):
         assert steps == ["begin", "execute", "execute", "execute", "commit"]
         assert await names(db) == ["a", "b"]
 
+    @with_savepoints
     async def test_retry_inside_a_transaction_undoes_nothing_without_a_savepoint(self, db: Ommi) -> None:
         def part(number: int) -> Effect[Any, Any]:
             tries: list[int] = []
@@ -203,6 +205,7 @@ class Retrying(DatabaseTests):
         async with disturbed_once(db, "execute", ConnectionLost("cut"), after=True) as on:
             assert await succeeds(on, find(Tag).count().retry(AGAIN)) == 0
 
+    @with_recovery
     async def test_commit_unknown_is_retried_by_no_one_who_does_not_name_it(self, db: Ommi) -> None:
         async with Ommi(Interposed(db.driver, after=once("commit", CommitUnknown("cut"))), clock=FakeClock()) as on:
             await succeeds(on, tagged("a").lash(lambda _: tagged("b")).transactional().retry(AGAIN, on=CommitUnknown))

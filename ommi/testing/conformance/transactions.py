@@ -23,6 +23,7 @@ from ommi.errors import (
 )
 from ommi.query.expressions import col
 from ommi.testing.conformance.database import DatabaseTests, noting
+from ommi.testing.conformance.lacking import with_recovery, with_savepoints
 from ommi.testing.interposed import DriverStep
 from ommi.testing.models import Account, Player, Tag
 from ommi.testing.outcomes import fails, succeeds
@@ -113,6 +114,7 @@ class Transactions(DatabaseTests):
         await succeeds(db, program)
         assert await names(db) == ["z"]
 
+    @with_recovery
     async def test_catch_around_a_write_keeps_what_came_before(self, db: Ommi) -> None:
         @effect
         def program() -> Prog[str, Any]:
@@ -126,23 +128,29 @@ class Transactions(DatabaseTests):
         assert await succeeds(db, program().transactional()) == "was there"
         assert await names(db) == ["a", "b"]
 
+    @with_recovery
     async def test_catch_undoes_nothing_else(self, db: Ommi) -> None:
         part = tagged("a", "b", "b") >> catch(UniqueViolation)(lambda _: Effect.from_value(None))
         await succeeds(db, part.transactional())
         assert await names(db) == ["a", "b"]
 
+    @with_recovery
     async def test_a_failed_write_of_many_rows_is_undone_alone(self, db: Ommi) -> None:
         part = add_all([Tag("b"), Tag("c"), Tag("a")]) >> catch(UniqueViolation)(lambda _: Effect.from_value([]))
-        await succeeds(db, tagged("a").bind(lambda _: part).transactional())
+        program = tagged("a").bind(lambda _: part).transactional()
+        await succeeds(db, program)
         assert await names(db) == ["a"]
 
     # -- nested ones
+    @with_savepoints
     async def test_a_nested_success_is_part_of_the_outer_one(self, db: Ommi) -> None:
-        await succeeds(db, tagged("a").bind(lambda _: tagged("b").transactional()).transactional())
+        program = tagged("a").bind(lambda _: tagged("b").transactional()).transactional()
+        await succeeds(db, program)
         assert await names(db) == ["a", "b"]
         await fails(db, tagged("c").transactional().bind(lambda _: failing()).transactional(), Mishap)
         assert await names(db) == ["a", "b"]
 
+    @with_savepoints
     async def test_a_nested_failure_is_undone_alone(self, db: Ommi) -> None:
         @effect
         def program() -> Prog[None, Any]:
@@ -153,6 +161,24 @@ class Transactions(DatabaseTests):
         await succeeds(db, program().transactional())
         assert await names(db) == ["a", "c"]
 
+    async def test_a_part_that_is_joined_is_a_part_of_the_whole(self, db: Ommi) -> None:
+        joined = tagged("b").transactional(flatten=True)
+        await succeeds(db, tagged("a").bind(lambda _: joined).bind(lambda _: tagged("c")).transactional())
+        assert await names(db) == ["a", "b", "c"]
+
+    async def test_the_failure_of_a_part_that_is_joined_is_that_of_the_whole(self, db: Ommi) -> None:
+        seen: list[Any] = []
+        joined = tagged("b").bind(lambda _: failing()).transactional(flatten=True)
+        recovered = joined.lash(lambda error: noting(seen, error))
+        await fails(db, tagged("a").bind(lambda _: recovered).bind(lambda _: tagged("c")).transactional(), Mishap)
+        assert seen == []
+        assert await names(db) == []
+
+    async def test_a_part_to_be_joined_is_a_transaction_where_there_is_none(self, db: Ommi) -> None:
+        await fails(db, tagged("a").bind(lambda _: failing()).transactional(flatten=True), Mishap)
+        assert await names(db) == []
+
+    @with_savepoints
     async def test_siblings_and_levels_have_savepoints_of_their_own(self, db: Ommi) -> None:
         def undone(part: Effect[Any, Any]) -> Effect[Any, Any]:
             return part.bind(lambda _: failing()).transactional().lash(lambda _: Effect.from_value(None))
@@ -175,11 +201,14 @@ class Transactions(DatabaseTests):
         assert await names(db) == []
 
     async def test_a_defect_in_a_nested_one_ends_all(self, db: Ommi) -> None:
-        nested = tagged("b").map(lambda _: 1 // 0).savepoint().lash(lambda _: Effect.from_value(0))
+        nested: Effect[Any, Any] = tagged("b").map(lambda _: 1 // 0).savepoint().lash(lambda _: Effect.from_value(0))
+        if not db.driver.capabilities.savepoints:
+            nested = tagged("b").map(lambda _: 1 // 0).transactional(flatten=True)
         with pytest.raises(ZeroDivisionError):
             await db.run(tagged("a").bind(lambda _: nested).transactional())
         assert await names(db) == []
 
+    @with_savepoints
     async def test_many_savepoints_in_turn(self, db: Ommi) -> None:
         def part(number: int) -> Effect[Any, Any]:
             one = tagged(f"{number:03}")
@@ -212,6 +241,7 @@ class Transactions(DatabaseTests):
         await fails(db, program.bind(lambda _: failing()).transactional(), Mishap)
         assert await names(db) == []
 
+    @with_recovery
     async def test_a_check_on_an_update_in_a_transaction_can_be_recovered_from(self, db: Ommi) -> None:
         await succeeds(db, add_all([Account(1, "Ada", 5), Account(2, "Bob", 50)]))
         balance = col(Account.balance)

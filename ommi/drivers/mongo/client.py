@@ -1,0 +1,100 @@
+"""What is asked of PyMongo: the same calls for its own asynchronous client and for Motor's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from inspect import isawaitable
+from typing import Any, Final, TypeAlias, TypeVar, final
+
+from bson.binary import UuidRepresentation
+from bson.codec_options import CodecOptions
+from pymongo import WriteConcern
+from pymongo.read_concern import ReadConcern
+from pymongo.read_preferences import ReadPreference
+
+from ommi.drivers.mongo.documents import Document
+
+__all__ = ["MAJORITY", "SNAPSHOT", "Collections", "Session", "resolved"]
+
+T = TypeVar("T")
+
+Session: TypeAlias = Any
+"""A client session, or `None` for a statement on its own."""
+
+MAJORITY: Final = WriteConcern("majority")
+SNAPSHOT: Final = ReadConcern("snapshot")
+_CODEC: Final[CodecOptions[Document]] = CodecOptions(uuid_representation=UuidRepresentation.STANDARD)
+_BATCH: Final = 5_000
+
+
+@final
+class Collections:
+    """The collections of one database, read from the primary and written to a majority."""
+
+    __slots__ = ("client", "db")
+
+    def __init__(self, client: Any, database: str) -> None:
+        self.client = client
+        self.db = client.get_database(
+            database,
+            codec_options=_CODEC,
+            read_preference=ReadPreference.PRIMARY,
+            write_concern=MAJORITY,
+            read_concern=ReadConcern("majority"),
+        )
+
+    def __getitem__(self, table: str) -> Any:
+        return self.db[table]
+
+    async def find(
+        self,
+        table: str,
+        where: Document,
+        session: Session,
+        make: Callable[[Document], T],
+        *,
+        projection: Mapping[str, Any] | None = None,
+        sort: Mapping[str, int] | None = None,
+        skip: int = 0,
+        limit: int = 0,
+    ) -> list[T]:
+        """What `make` gives for each document found."""
+        cursor = self.db[table].find(
+            where,
+            projection,
+            skip=skip,
+            limit=limit,
+            sort=list(sort.items()) if sort else None,
+            session=session,
+            allow_disk_use=True if sort else None,
+        )
+        return await _drained(cursor, make)
+
+    async def aggregate(
+        self, table: str, pipeline: Sequence[Document], session: Session, make: Callable[[Document], T]
+    ) -> list[T]:
+        """What `make` gives for each document that comes out of a pipeline."""
+        cursor = await resolved(self.db[table].aggregate(list(pipeline), session=session, allowDiskUse=True))
+        return await _drained(cursor, make)
+
+    async def command(self, name: str, value: Any, **options: Any) -> Document:
+        """Run a command that changes collections; acknowledged by a majority."""
+        document: Document = await self.db.command({name: value, **options, "writeConcern": {"w": "majority"}})
+        return document
+
+
+async def resolved(found: Any) -> Any:
+    """The value itself, or what it gives when it is awaited: Motor and PyMongo differ in which calls are coroutines."""
+    return await found if isawaitable(found) else found
+
+
+async def _drained(cursor: Any, make: Callable[[Document], T]) -> list[T]:
+    found: list[T] = []
+    try:
+        while batch := await cursor.to_list(_BATCH):
+            found += map(make, batch)
+            if len(batch) < _BATCH and not cursor.alive:
+                break
+    finally:
+        await cursor.close()
+    return found

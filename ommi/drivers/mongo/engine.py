@@ -1,0 +1,429 @@
+"""The driver as asyncio code: statements on their own, in transactions of their own, and in those of a program."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeVar, final
+
+from pymongo.errors import PyMongoError
+
+from ommi.drivers.driver import Request
+from ommi.drivers.mongo.client import MAJORITY, SNAPSHOT, Collections, Session, resolved
+from ommi.drivers.mongo.documents import Shape, Stored
+from ommi.drivers.mongo.errors import FAILURES, STANDALONE, is_unknown_commit, translate
+from ommi.drivers.mongo.keys import Keys
+from ommi.drivers.mongo.reading import Reading
+from ommi.drivers.mongo.stopping import Stop
+from ommi.drivers.mongo.tables import Tables
+from ommi.drivers.mongo.translation import Subqueries, Translation, subqueries_in
+from ommi.drivers.mongo.writing import Writer, complete, generates_keys, needs_transaction
+from ommi.errors import (
+    CommitUnknown,
+    QueryRejected,
+    SerializationConflict,
+    UniqueViolation,
+    UnsupportedOperation,
+)
+from ommi.query.outline import literals
+from ommi.query.statements import (
+    Count,
+    CreateTables,
+    Delete,
+    DropTables,
+    Exists,
+    Insert,
+    Select,
+    Statement,
+    Update,
+    is_write,
+)
+from ommi.transactions import IsolationLevel, TransactionOptions
+
+__all__ = ["Engine", "EngineTransaction"]
+
+T = TypeVar("T")
+
+_OVER: Final = "this transaction is over: it was committed or rolled back"
+_READ_ONLY: Final = "this transaction is read-only: begin it without read_only=True to write or lock"
+_CANCELLED: Final = "a statement of this transaction was cancelled: the transaction can only be rolled back"
+_SAVEPOINT: Final = (
+    "MongoDB has no savepoints, so a part of a transaction cannot be undone alone: take the part out of the "
+    "transaction, or say .transactional(flatten=True) to make it fail or succeed with the whole"
+)
+_TRIES_FOR_A_KEY: Final = 5
+
+
+@final
+class Engine:
+    """One database, on the asyncio loop that opened it."""
+
+    def __init__(self, client: Any, database: str, *, conflict_timeout: float, catalog_seconds: float) -> None:
+        self.client = client
+        self.collections = Collections(client, database)
+        self.tables = Tables(self.collections, catalog_seconds)
+        self.keys = Keys(self.collections)
+        self._conflict_timeout = conflict_timeout
+        self._replicated = False
+
+    async def check(self, stop: Stop) -> None:
+        """Connect, and see what kind of server answers."""
+        try:
+            hello = await self.client.admin.command("hello")
+        except FAILURES as error:
+            raise translate(error, None, writes=False, in_transaction=False) from error
+        self._replicated = "setName" in hello or hello.get("msg") == "isdbgrid"
+
+    # -- statements on their own
+
+    async def execute(self, stop: Stop, request: Request, /) -> Any:
+        """Run one statement and commit it."""
+        statement = request.statement
+        literals(statement)
+        match statement:
+            case CreateTables(schemas):
+                return await self.translated(statement, lambda: self.tables.create(schemas))
+            case DropTables(schemas):
+                self.keys.forget(*(schema.table for schema in schemas))
+                return await self.translated(statement, lambda: self.tables.drop(schemas))
+            case Select() | Count() | Exists():
+                return await self.translated(statement, lambda: self._read_alone(stop, request))
+            case Insert() | Update() | Delete():
+                return await self._write_alone(stop, statement)
+
+    async def _read_alone(self, stop: Stop, request: Request) -> Any:
+        # what a subquery sees and what the query sees is of one moment
+        at_once = self._replicated and _asks_another(_query(request.statement))
+        session = await resolved(self.client.start_session(snapshot=True) if at_once else self.client.start_session())
+        stop.session = session
+        try:
+            return await self.run(request, session)
+        finally:
+            await stop.over()
+            await session.end_session()
+
+    async def _write_alone(self, stop: Stop, statement: Insert | Update | Delete) -> Any:
+        work = Work(self, statement)
+        for left in range(_TRIES_FOR_A_KEY, -1, -1):
+            try:
+                return await self._attempt(stop, work, statement)
+            except UniqueViolation as error:
+                # a number that was given out was taken meanwhile, by a client that chose it itself
+                of_its_key = error.model is statement.schema.model and error.constraint is None
+                if not left or not work.chose_keys or not of_its_key:
+                    raise
+                self.keys.forget(statement.schema.table)
+        raise AssertionError("the last try returns or raises")
+
+    async def _attempt(self, stop: Stop, work: Work, statement: Insert | Update | Delete) -> Any:
+        async def prepared() -> bool:
+            shape = await self.tables.require(statement.schema)
+            await work.prepare(shape)
+            return await needs_transaction(statement, self.tables) or _asks_another(statement)
+
+        if await self.translated(statement, prepared):
+            return await self._in_transaction(stop, statement, work)
+        session = await resolved(self.client.start_session())
+        stop.session = session
+        try:
+            require_wanted(stop)
+            return await self.translated(statement, lambda: work(session))
+        finally:
+            await stop.over()
+            await session.end_session()
+
+    async def kill(self, session: Session) -> bool:
+        """Stop what the server does for a session, and end its transaction; whether it could be told."""
+        try:
+            await self.client.admin.command({"killSessions": [session.session_id]})
+        except PyMongoError:
+            return False
+        return True
+
+    # -- transactions
+
+    async def _in_transaction(self, stop: Stop, statement: Statement, work: Callable[[Session], Awaitable[T]]) -> T:
+        """Do work in a transaction of its own; conflicts are tried again, since nothing outside saw the first try."""
+        self.require_replicated(f"a {type(statement).__name__.lower()} of several documents")
+        deadline = time.monotonic() + self._conflict_timeout
+        delay = 0.001
+        while True:
+            session = await resolved(self.client.start_session())
+            try:
+                return await self._once(stop, session, statement, work)
+            except SerializationConflict:
+                if stop.asked or time.monotonic() + delay > deadline:
+                    raise
+            finally:
+                await stop.over()
+                await session.end_session()
+            await asyncio.sleep(delay * random.uniform(0.5, 1))  # noqa: S311  # no secret
+            delay = min(2 * delay, 0.1)
+
+    async def _once(
+        self, stop: Stop, session: Session, statement: Statement, work: Callable[[Session], Awaitable[T]]
+    ) -> T:
+        stop.session = session
+        try:
+            require_wanted(stop)
+            await self.start(session)
+            found = await self.translated(statement, lambda: work(session), in_transaction=True)
+        except BaseException:
+            await self.abort(session)
+            raise
+        await stop.over()  # what is being committed is not stopped any more
+        await self.commit(session)
+        return found
+
+    async def start(self, session: Session) -> None:
+        """Begin a transaction."""
+        await resolved(session.start_transaction(read_concern=SNAPSHOT, write_concern=MAJORITY))
+
+    async def abort(self, session: Session) -> None:
+        """Undo a transaction."""
+        if session.in_transaction:
+            try:
+                await session.abort_transaction()
+            except PyMongoError:
+                return  # the server ends by itself what it has not been told to end
+
+    async def commit(self, session: Session) -> None:
+        """Keep what was done; asked again while the answer does not come."""
+        deadline = time.monotonic() + self._conflict_timeout
+        while True:
+            try:
+                await session.commit_transaction()
+            except FAILURES as error:
+                if not is_unknown_commit(error):
+                    raise translate(error, None, writes=True, in_transaction=True) from error
+                if time.monotonic() > deadline:
+                    raise CommitUnknown(
+                        f"COMMIT was sent and not answered: {error}; look in the database whether it happened "
+                        "before trying again"
+                    ) from error
+                await asyncio.sleep(0.01)
+            else:
+                return
+
+    def require_replicated(self, what: str) -> None:
+        """`UnsupportedOperation` on a server without transactions."""
+        if not self._replicated:
+            raise UnsupportedOperation(f"{what} needs a transaction, and this MongoDB server is alone: {STANDALONE}")
+
+    def begin(self, options: TransactionOptions, /) -> EngineTransaction:
+        """Begin a transaction for a program, which the server hears of with its first statement."""
+        level = options.isolation_level
+        if level is not None and level > IsolationLevel.SNAPSHOT:
+            raise UnsupportedOperation(
+                f"MongoDB has no {level.name} transactions: ask for SNAPSHOT, the strongest it has"
+            )
+        self.require_replicated("transactional()")
+        return EngineTransaction(self, read_only=options.read_only)
+
+    # -- one statement in a session
+
+    async def translated(
+        self, statement: Statement, work: Callable[[], Awaitable[T]], *, in_transaction: bool = False
+    ) -> T:
+        """Do work, with what PyMongo raises as errors of ours."""
+        try:
+            return await work()
+        except FAILURES as error:
+            shape = None if isinstance(statement, (CreateTables, DropTables)) else self.tables.shape(_schema(statement))
+            writes = is_write(statement)
+            raise translate(error, shape, writes=writes, in_transaction=in_transaction) from error
+
+    async def run(self, request: Request, session: Session) -> Any:
+        """A statement that reads."""
+        statement = request.statement
+        query = _query(statement)
+        shape = await self.tables.require(query.schema)
+        if query.lock is not None:
+            raise UnsupportedOperation(
+                "MongoDB has no locks to take beforehand: leave for_update() out, and let a conflict be retried "
+                "with .transactional().retry(…)"
+            )
+        reading = Reading(query, Translation(shape, await self.subqueries(query, session)))
+        match statement:
+            case Count():
+                found: Any = await reading.count(self.collections, session)
+            case Exists():
+                found = await reading.exists(self.collections, session)
+            case _:
+                rows = await reading.rows(self.collections, session)
+                if not rows:
+                    await self.tables.require_again(query.schema)
+                return request.read(_consumed(rows))
+        if not found:
+            await self.tables.require_again(query.schema)
+        return found
+
+    async def subqueries(self, statement: Select | Update | Delete, session: Session) -> Subqueries:
+        """What the subqueries of a statement give, in the same session."""
+        found = {}
+        for identity, query in subqueries_in(statement.where):
+            shape = await self.tables.require(query.schema)
+            reading = Reading(query, Translation(shape, await self.subqueries(query, session)))
+            found[identity] = [value for (value,) in await reading.rows(self.collections, session)]
+        return found
+
+
+@final
+class Work:
+    """One statement that writes, to be done in a session, maybe more than once."""
+
+    __slots__ = ("_documents", "_engine", "_statement", "chose_keys")
+
+    def __init__(self, engine: Engine, statement: Insert | Update | Delete) -> None:
+        self._engine = engine
+        self._statement = statement
+        self._documents: list[dict[str, Any]] = []
+        self.chose_keys = False
+
+    async def prepare(self, shape: Shape) -> None:
+        """What is done outside the transaction: keys are given out."""
+        statement = self._statement
+        if isinstance(statement, Insert):
+            self.chose_keys = generates_keys(statement.schema, statement.rows)
+            self._documents = await complete(shape, self._engine.keys, statement.rows)
+
+    async def __call__(self, session: Session) -> list[Stored] | int:
+        """Do it."""
+        engine, statement = self._engine, self._statement
+        writer = Writer(engine.tables, engine.keys, session)
+        match statement:
+            case Insert():
+                return await writer.insert(statement, [dict(document) for document in self._documents])
+            case Update():
+                return await writer.update(statement, await engine.subqueries(statement, session))
+            case Delete():
+                return await writer.delete(statement, await engine.subqueries(statement, session))
+
+
+@final
+class EngineTransaction:
+    """One open transaction, in a session of its own.
+
+    The server ends a transaction at its first error: from then on it answers with that error, and commits nothing.
+    """
+
+    def __init__(self, engine: Engine, *, read_only: bool) -> None:
+        self.engine = engine
+        self._read_only = read_only
+        self._session: Session = None
+        self._broken: Exception | None = None
+        self._writing = False
+        self._ended = False
+
+    @property
+    def usable(self) -> bool:
+        """Whether it can still be committed."""
+        return self._broken is None and not self._ended
+
+    def cancelled(self) -> None:
+        """A statement was stopped: nothing of it can stay."""
+        self._broken = QueryRejected(_CANCELLED)
+
+    async def execute(self, stop: Stop, request: Request, /) -> Any:
+        """Run one statement."""
+        self._require_open()
+        statement = request.statement
+        literals(statement)
+        if self._read_only and (is_write(statement) or (isinstance(statement, Select) and statement.lock is not None)):
+            raise QueryRejected(_READ_ONLY)
+        if isinstance(statement, (CreateTables, DropTables)):
+            raise UnsupportedOperation(
+                "MongoDB cannot undo the making or dropping of collections: do it outside of the transaction"
+            )
+        try:
+            return await self.engine.translated(statement, lambda: self._run(stop, request), in_transaction=True)
+        except Exception as error:
+            if self._writing or isinstance(error.__cause__, FAILURES):
+                self._broken = error
+            raise
+        finally:
+            await stop.over()
+
+    async def _run(self, stop: Stop, request: Request) -> Any:
+        engine, statement = self.engine, request.statement
+        if self._session is None:
+            self._session = await resolved(engine.client.start_session())
+            await engine.start(self._session)
+        stop.session = self._session
+        if not isinstance(statement, (Insert, Update, Delete)):
+            return await engine.run(request, self._session)
+        work = Work(engine, statement)
+        await work.prepare(await engine.tables.require(statement.schema))
+        self._writing = True  # what fails from here on may have done a part of it
+        found = await work(self._session)
+        self._writing = False
+        return found
+
+    async def commit(self, stop: Stop) -> None:
+        """Keep what was done."""
+        if self._ended:
+            raise RuntimeError(_OVER)
+        if self._broken is not None:
+            await self.rollback(stop)
+            raise self._broken
+        self._ended = True
+        if self._session is not None:
+            try:
+                await self.engine.commit(self._session)
+            finally:
+                await self._session.end_session()
+
+    async def rollback(self, stop: Stop) -> None:
+        """Undo what was done; nothing, if the transaction is over."""
+        if self._ended:
+            return
+        self._ended = True
+        if self._session is not None:
+            try:
+                await self.engine.abort(self._session)
+            finally:
+                await self._session.end_session()
+
+    def refuse_savepoint(self) -> UnsupportedOperation:
+        """What a savepoint is answered with."""
+        self._require_open()
+        return UnsupportedOperation(_SAVEPOINT)
+
+    def _require_open(self) -> None:
+        if self._ended:
+            raise RuntimeError(_OVER)
+        if self._broken is not None:
+            raise self._broken
+
+
+def require_wanted(stop: Stop) -> None:
+    """`QueryRejected`, for nobody to see, if the caller is gone."""
+    if stop.asked:
+        raise QueryRejected(_CANCELLED)
+
+
+def _consumed(rows: list[Stored]) -> Any:
+    """The rows one by one, each let go of as soon as it is read."""
+    rows.reverse()
+    while rows:
+        yield rows.pop()
+
+
+def _query(statement: Statement) -> Select:
+    match statement:
+        case Select():
+            return statement
+        case Count(query) | Exists(query):
+            return query
+        case _:
+            raise AssertionError(f"{statement!r} does not read")
+
+
+def _schema(statement: Statement) -> Any:
+    return _query(statement).schema if not is_write(statement) else statement.schema  # type: ignore[union-attr]
+
+
+def _asks_another(statement: Select | Insert | Update | Delete) -> bool:
+    return not isinstance(statement, Insert) and any(True for _ in subqueries_in(statement.where))

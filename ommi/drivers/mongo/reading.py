@@ -1,0 +1,192 @@
+"""`Select`, `Count` and `Exists`: a find where that says it all, and else an aggregation pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, final
+
+from ommi.drivers.mongo.client import Collections, Session
+from ommi.drivers.mongo.documents import Document, Shape, Stored
+from ommi.drivers.mongo.translation import Translation
+from ommi.errors import QueryRejected
+from ommi.query.expressions import Column, ExpressionNode, Order, nullable
+from ommi.query.outline import same
+from ommi.query.statements import Select
+
+__all__ = ["Reading"]
+
+_GROUPED: Final = "_id."
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One query, translated."""
+
+    query: Select
+    translation: Translation
+
+    @property
+    def shape(self) -> Shape:
+        """How the rows are kept."""
+        return self.translation.shape
+
+    async def rows(self, collections: Collections, session: Session) -> list[Stored]:
+        """All rows of the query."""
+        query = self.query
+        if query.limit == 0:
+            return []
+        table = query.schema.table
+        if not self._plain:
+            pipeline, make = self._pipeline()
+            return await collections.aggregate(table, pipeline, session, make)
+        projection, make = self._projection()
+        return await collections.find(
+            table,
+            self.translation.filter(query.where),
+            session,
+            make,
+            projection=projection,
+            sort=self._by_columns(),
+            skip=query.offset or 0,
+            limit=query.limit or 0,
+        )
+
+    async def count(self, collections: Collections, session: Session) -> int:
+        """How many rows there are."""
+        query = self.query
+        if query.limit == 0:
+            return 0
+        if query.columns is not None and query.distinct:
+            pipeline, _ = self._pipeline()
+        else:
+            pipeline = [{"$match": self.translation.filter(query.where)}, *self._page()]
+        found = await collections.aggregate(
+            query.schema.table, [*pipeline, {"$count": "n"}], session, lambda document: document["n"]
+        )
+        return int(found[0]) if found else 0
+
+    async def exists(self, collections: Collections, session: Session) -> bool:
+        """Whether there is a row."""
+        query = self.query
+        if query.limit == 0:
+            return False
+        if query.columns is not None and query.distinct:
+            return await self.count(collections, session) > 0
+        found = await collections.find(
+            query.schema.table,
+            self.translation.filter(query.where),
+            session,
+            lambda document: document,
+            projection={"_id": 1},
+            skip=query.offset or 0,
+            limit=1,
+        )
+        return bool(found)
+
+    # -- the parts
+
+    def _by_columns(self) -> dict[str, int]:
+        by: dict[str, int] = {}
+        for part in self._order():
+            assert isinstance(part.expression, Column)
+            by.setdefault(self.translation.path(part.expression), -1 if part.descending else 1)
+        return by
+
+    @property
+    def _plain(self) -> bool:
+        query = self.query
+        if query.columns is not None and (
+            query.distinct or not all(isinstance(column, Column) for column in query.columns)
+        ):
+            return False
+        return all(isinstance(part.expression, Column) and not _moved(part) for part in self._order())
+
+    def _projection(self) -> tuple[Document | None, Callable[[Document], Stored]]:
+        columns = self.query.columns
+        if columns is None:
+            return None, self.shape.row
+        paths = [self.translation.path(column) for column in columns if isinstance(column, Column)]
+        projection: Document = dict.fromkeys(paths, 1)
+        projection.setdefault("_id", 0)
+        return projection, _picking(paths)
+
+    def _pipeline(self) -> tuple[list[Document], Callable[[Document], Stored]]:
+        query = self.query
+        columns = query.columns
+        match = {"$match": self.translation.filter(query.where)}
+        if columns is None:
+            return [match, *self._sorted(self._order(), self._sort_value), *self._page()], self.shape.row
+        names = [f"c{place}" for place in range(len(columns))]
+        values = {name: self.translation.expression(column) for name, column in zip(names, columns, strict=True)}
+        if not query.distinct:
+            projected = {"$project": {"_id": 0, **values}}
+            ordered = self._sorted(self._order(), self._sort_value)
+            return [match, *ordered, *self._page(), projected], _picking(names)
+        _require_selected(query, columns)
+        grouped = {"$group": {"_id": {name: {"$ifNull": [value, None]} for name, value in values.items()}}}
+
+        def place_of(expression: ExpressionNode) -> str:
+            return next(_GROUPED + n for n, c in zip(names, columns, strict=True) if same(c, expression))
+
+        ordered = self._sorted(query.order, lambda expression: f"${place_of(expression)}")
+        return [match, grouped, *ordered, *self._page()], lambda document: tuple(map(document["_id"].get, names))
+
+    def _order(self) -> Sequence[Order]:
+        """With a limit or offset the key decides what the order leaves open."""
+        query = self.query
+        if query.limit is None and query.offset is None:
+            return query.order
+        given = {part.expression.field for part in query.order if isinstance(part.expression, Column)}
+        descending = bool(query.order) and query.order[-1].descending
+        rest = [Order(Column(query.schema, key), descending) for key in query.schema.key if key not in given]
+        return (*query.order, *rest)
+
+    def _sort_value(self, expression: ExpressionNode) -> Any:
+        return self.translation.expression(expression)
+
+    def _sorted(self, order: Sequence[Order], value: Callable[[ExpressionNode], Any]) -> Iterator[Document]:
+        """The stages that sort; MongoDB puts missing values first, or last when descending."""
+        added: Document = {}
+        by: dict[str, int] = {}
+        for place, part in enumerate(order):
+            found = value(part.expression)
+            direction = -1 if part.descending else 1
+            if _moved(part):
+                added[f"_ommi_n{place}"] = {"$lte": [found, None]}
+                by[f"_ommi_n{place}"] = -1 if part.missing_first else 1
+            if isinstance(found, str) and found[1:] not in by:
+                by[found[1:]] = direction
+            elif not isinstance(found, str):
+                added[f"_ommi_s{place}"] = found
+                by[f"_ommi_s{place}"] = direction
+        if added:
+            yield {"$addFields": added}
+        if by:
+            yield {"$sort": by}
+
+    def _page(self) -> Iterator[Document]:
+        if self.query.offset:
+            yield {"$skip": self.query.offset}
+        if self.query.limit is not None:
+            yield {"$limit": self.query.limit}
+
+
+def _moved(part: Order) -> bool:
+    """Whether missing values are wanted where MongoDB does not put them."""
+    return nullable(part.expression) and part.missing_first is part.descending
+
+
+def _picking(paths: Sequence[str]) -> Callable[[Document], Stored]:
+    return lambda document: tuple(map(document.get, paths))
+
+
+def _require_selected(query: Select, columns: Sequence[ExpressionNode]) -> None:
+    for part in query.order:
+        if not any(same(part.expression, column) for column in columns):
+            raise QueryRejected(
+                f"distinct rows of {query.schema.name} cannot be ordered by {part.expression!r}, "
+                "which is not selected: select it, too",
+                model=query.schema.model,
+            )

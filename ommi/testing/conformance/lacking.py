@@ -1,0 +1,87 @@
+"""What is asked of a driver that lacks a capability, in place of what others are: that it says so, and does nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from typing import Any, TypeVar
+
+import pytest
+from returns.result import Failure
+
+from ommi.database import Ommi
+from ommi.effects.catching import catch
+from ommi.effects.finding import find
+from ommi.effects.operations import add
+from ommi.errors import UniqueViolation, UnsupportedOperation
+from ommi.testing.conformance.database import noting
+from ommi.testing.models import Tag
+from ommi.testing.outcomes import fails, succeeds
+
+__all__ = ["with_recovery", "with_savepoints"]
+
+Test = TypeVar("Test", bound=Callable[..., Awaitable[None]])
+
+
+def with_savepoints(test: Test) -> Test:
+    """A test of what savepoints do; without them, of how everything that needs one is refused."""
+
+    @wraps(test)
+    async def run(*arguments: Any, **named: Any) -> None:
+        db = _database(named)
+        await (test(*arguments, **named) if db.driver.capabilities.savepoints else _refuses_savepoints(db))
+
+    return run  # type: ignore[return-value]  # of the same signature
+
+
+def with_recovery(test: Test) -> Test:
+    """A test of going on after a failed write; where that ends the transaction, of how it ends."""
+
+    @wraps(test)
+    async def run(*arguments: Any, **named: Any) -> None:
+        db = _database(named)
+        await (test(*arguments, **named) if db.driver.capabilities.undoes_statements else _ends_with_its_error(db))
+
+    return run  # type: ignore[return-value]  # of the same signature
+
+
+def _database(fixtures: dict[str, Any]) -> Ommi:
+    return next(value for value in fixtures.values() if isinstance(value, Ommi))
+
+
+async def _refuses_savepoints(db: Ommi) -> None:
+    before = await _names(db)
+    first, second = add(Tag("no savepoints")), add(Tag("nested"))
+    for nested in (second.transactional(), second.savepoint(), second.transactional(timeout=60)):
+        error = await fails(db, first.bind(lambda _, part=nested: part).transactional(), UnsupportedOperation)  # type: ignore[misc]
+        assert "flatten=True" in error.message
+    with pytest.raises(UnsupportedOperation, match="flatten=True"):
+        async with db.transaction() as tx:
+            await tx.run(first)
+            async with tx.transaction():
+                pytest.fail("there are no savepoints")
+    assert await _names(db) == before
+    async with db.transaction() as tx:
+        await tx.run(first)
+        with pytest.raises(UnsupportedOperation, match="flatten=True"):
+            await tx.savepoint("here")
+        await tx.run(second)
+    assert await _names(db) == sorted([*before, "nested", "no savepoints"])
+
+
+async def _ends_with_its_error(db: Ommi) -> None:
+    before = await _names(db)
+    seen: list[Any] = []
+    twice = add(Tag("twice")).bind(lambda _: add(Tag("twice")))
+    recovered = twice.map(lambda _: None) >> catch(UniqueViolation)(lambda e: noting(seen, e))
+    await fails(db, recovered.bind(lambda _: add(Tag("after"))).transactional(), UniqueViolation)
+    with pytest.raises(UniqueViolation):
+        async with db.transaction() as tx:
+            failed = await tx.run(recovered)
+            assert isinstance(failed, Failure)
+            assert await tx.run(find(Tag).count()) == failed
+    assert (seen, await _names(db)) == ([], before)
+
+
+async def _names(db: Ommi) -> list[str]:
+    return [tag.name for tag in await succeeds(db, find(Tag).order_by(Tag.name).all())]

@@ -1,0 +1,213 @@
+"""What becomes of work when the server fails: refused, retried, or known to be unknown; nothing is lost."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from returns.result import Failure, Success
+
+from ommi import IsolationLevel, Ommi, Schedule, add, add_all, find
+from ommi.drivers.mongo import MongoDriver
+from ommi.errors import (
+    CommitUnknown,
+    ConnectionFailed,
+    ConnectionLost,
+    SerializationConflict,
+    StatementTimeout,
+    Unavailable,
+    UnsupportedOperation,
+)
+from ommi.testing import fails, succeeds
+from ommi.testing.conformance.transactions import names, tagged
+from ommi.testing.models import Account, Author, Book, Tag, suite_models
+from tests.servers import mongo as servers
+from tests.servers.mongo import Database
+from tests.servers.room import Running, stop
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def db(mongo: Database) -> AsyncIterator[Ommi]:
+    async with Ommi.connect(mongo.url, appname="ommi") as db:
+        await succeeds(db, db.schema.create(suite_models))
+        mongo.empty()
+        yield db
+
+
+@contextmanager
+def failing(mongo: Database, times: int, commands: list[str], **how: Any) -> Iterator[None]:
+    """The server fails commands of the driver so often."""
+    data = {"failCommands": commands, "appName": "ommi", **how}
+    mongo.client.admin.command({"configureFailPoint": "failCommand", "mode": {"times": times}, "data": data})
+    try:
+        yield
+    finally:
+        mongo.client.admin.command({"configureFailPoint": "failCommand", "mode": "off"})
+
+
+async def test_a_write_whose_connection_breaks_once_is_done_once(db: Ommi, mongo: Database) -> None:
+    with failing(mongo, 1, ["insert"], closeConnection=True):
+        await succeeds(db, tagged("a"))
+    assert await names(db) == ["a"]
+
+
+async def test_a_write_whose_connections_break_is_unknown(db: Ommi, mongo: Database) -> None:
+    with failing(mongo, 2, ["insert"], closeConnection=True):
+        await fails(db, tagged("a"), CommitUnknown)
+
+
+async def test_a_read_whose_connections_break_is_lost(db: Ommi, mongo: Database) -> None:
+    with failing(mongo, 2, ["find"], closeConnection=True):
+        error = await fails(db, find(Tag).all(), ConnectionLost)
+    assert error.retryable
+
+
+async def test_a_transaction_whose_connection_breaks_is_lost_and_can_be_retried(db: Ommi, mongo: Database) -> None:
+    program = tagged("a", "b").transactional()
+    with failing(mongo, 1, ["insert"], closeConnection=True):
+        await fails(db, program, ConnectionLost)
+    assert await names(db) == []
+    with failing(mongo, 1, ["insert"], closeConnection=True):
+        await succeeds(db, program.retry(Schedule.recurs(1)))
+    assert await names(db) == ["a", "b"]
+
+
+@pytest.mark.parametrize("code", [112, 251])
+async def test_a_conflict_in_a_transaction_is_one(db: Ommi, mongo: Database, code: int) -> None:
+    how = {"errorCode": code, "errorLabels": ["TransientTransactionError"]}
+    with failing(mongo, 1, ["insert"], **how):
+        await fails(db, tagged("a").transactional(), SerializationConflict)
+    assert await names(db) == []
+
+
+async def test_a_conflict_of_a_statement_on_its_own_is_tried_again(db: Ommi, mongo: Database) -> None:
+    how = {"errorCode": 112, "errorLabels": ["TransientTransactionError"]}
+    with failing(mongo, 2, ["insert"], **how):
+        await succeeds(db, add_all([Tag("a"), Tag("b")]))
+    assert await names(db) == ["a", "b"]
+
+
+async def test_a_conflict_at_commit_is_one(db: Ommi, mongo: Database) -> None:
+    how = {"errorCode": 251, "errorLabels": ["TransientTransactionError"]}
+    with failing(mongo, 1, ["commitTransaction"], **how):
+        await fails(db, tagged("a").transactional(), SerializationConflict)
+    assert await names(db) == []
+
+
+async def test_a_commit_whose_answer_is_lost_is_asked_for_again(db: Ommi, mongo: Database) -> None:
+    with failing(mongo, 3, ["commitTransaction"], closeConnection=True):
+        await succeeds(db, tagged("a").transactional())
+    assert await names(db) == ["a"]
+
+
+async def test_a_commit_that_is_never_answered_is_unknown(mongo: Database) -> None:
+    async with Ommi.connect(mongo.url, appname="ommi", conflict_timeout=0) as db:
+        await succeeds(db, db.schema.create(suite_models))
+        mongo.empty()
+        with failing(mongo, 9, ["commitTransaction"], closeConnection=True):
+            await fails(db, tagged("a").transactional(), CommitUnknown)
+
+
+async def test_a_write_that_the_primary_steps_down_from_is_retried(db: Ommi, mongo: Database) -> None:
+    how = {"errorCode": 189, "errorLabels": ["RetryableWriteError"]}
+    with failing(mongo, 1, ["update"], **how):
+        await succeeds(db, tagged("a").bind(lambda _: find(Tag, Tag.name == "a").update(name="a").lash(_nothing)))
+    assert await names(db) == ["a"]
+
+
+def _nothing(_: object) -> Any:
+    return find(Tag).count()
+
+
+async def test_a_cancelled_statement_stops_on_the_server(db: Ommi, mongo: Database) -> None:
+    await succeeds(db, add_all([Author(n) for n in range(300)]))
+    slow = {"blockConnection": True, "blockTimeMS": 20_000}
+    with failing(mongo, 1, ["find"], **slow), anyio.fail_after(10):
+        await fails(db, find(Author).all().timeout(0.05), StatementTimeout)
+        await succeeds(db, find(Author).count())
+
+
+async def test_a_child_and_the_deletion_of_its_parent_conflict(db: Ommi) -> None:
+    await succeeds(db, add(Author(1)))
+    async with db.transaction() as tx:
+        await tx.add(Book(1, 1)).value
+        async with Ommi.connect(f"{db.driver!r}".split("'")[1], conflict_timeout=0.05) as other:
+            await fails(other, find(Author).everything().delete(), SerializationConflict)
+    assert await succeeds(db, find(Author).count()) == 1
+
+
+async def test_serializable_is_refused(db: Ommi) -> None:
+    await fails(db, tagged("a").transactional(isolation=IsolationLevel.SERIALIZABLE), UnsupportedOperation)
+
+
+async def test_no_server_is_told_so(mongo: Database) -> None:
+    (port,) = servers.free_ports(1)
+    driver = MongoDriver(f"mongodb://127.0.0.1:{port}", "app", serverSelectionTimeoutMS=100)
+    with pytest.raises(ConnectionFailed):
+        await driver.open()
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> Iterator[Running]:
+    running = servers.launch(tmp_path, servers.free_ports(1)[0])
+    yield running
+    stop(running)
+
+
+async def test_a_server_that_is_alone_says_what_is_missing(alone: Running) -> None:
+    async with Ommi.connect(f"{alone.url}app") as db:
+        await succeeds(db, db.schema.create(suite_models))
+        await succeeds(db, tagged("a"))
+        for effect in (tagged("b").transactional(), add_all([Tag("b"), Tag("c")]), add(Book(1, 1))):
+            error = await fails(db, effect, UnsupportedOperation)
+            assert "--replSet" in error.message
+        assert await names(db) == ["a"]
+        assert await succeeds(db, find(Account).count()) == 0
+
+
+@pytest.fixture
+def three(tmp_path: Path) -> Iterator[list[Running]]:
+    running = []
+    for port in servers.free_ports(3):
+        directory = tmp_path / str(port)
+        directory.mkdir()
+        running.append(servers.launch(directory, port, "--replSet", servers.REPLICA_SET))
+    servers.initiate(running)
+    yield running
+    for server in running:
+        stop(server)
+
+
+async def test_nothing_acknowledged_is_lost_when_the_primary_is_killed(three: list[Running]) -> None:
+    hosts = [server.url.split("/")[2] for server in three]
+    acknowledged: list[str] = []
+    async with Ommi.connect(f"mongodb://{','.join(hosts)}/app?replicaSet={servers.REPLICA_SET}") as db:
+        await succeeds(db, db.schema.create(suite_models))
+        killed = anyio.Event()
+
+        async def write(worker: int) -> None:
+            number, after = 0, 0
+            while after < 5:
+                name = f"{worker}-{number}"
+                effect = tagged(name) if worker % 2 else tagged(name).transactional()
+                match await db.run(effect.retry(Schedule.fixed(0.05).up_to(200))):
+                    case Success():
+                        acknowledged.append(name)
+                        after += killed.is_set()
+                    case Failure(error):
+                        assert isinstance(error, (CommitUnknown, Unavailable, SerializationConflict))
+                number += 1
+
+        async with anyio.create_task_group() as group:
+            for worker in range(4):
+                group.start_soon(write, worker)
+            while len(acknowledged) < 20:
+                await anyio.sleep(0.01)
+            primary = await anyio.to_thread.run_sync(servers.await_primary, hosts)
+            await anyio.to_thread.run_sync(servers.kill, three[hosts.index(primary)])
+            killed.set()
+        assert set(acknowledged) <= set(await names(db))
