@@ -187,7 +187,7 @@ async def test_nothing_acknowledged_is_lost_when_the_primary_is_killed(three: li
     acknowledged: list[str] = []
     async with Ommi.connect(f"mongodb://{','.join(hosts)}/app?replicaSet={servers.REPLICA_SET}") as db:
         await succeeds(db, db.schema.create(suite_models))
-        killed = anyio.Event()
+        enough, killed = anyio.Event(), anyio.Event()
 
         async def write(worker: int) -> None:
             number, after = 0, 0
@@ -197,6 +197,8 @@ async def test_nothing_acknowledged_is_lost_when_the_primary_is_killed(three: li
                 match await db.run(effect.retry(Schedule.fixed(0.05).up_to(200))):
                     case Success():
                         acknowledged.append(name)
+                        if len(acknowledged) == 20:
+                            enough.set()
                         after += killed.is_set()
                     case Failure(error):
                         assert isinstance(error, (CommitUnknown, Unavailable, SerializationConflict))
@@ -205,8 +207,7 @@ async def test_nothing_acknowledged_is_lost_when_the_primary_is_killed(three: li
         async with anyio.create_task_group() as group:
             for worker in range(4):
                 group.start_soon(write, worker)
-            while len(acknowledged) < 20:
-                await anyio.sleep(0.01)
+            await enough.wait()
             primary = await anyio.to_thread.run_sync(servers.await_primary, hosts)
             await anyio.to_thread.run_sync(servers.kill, three[hosts.index(primary)])
             killed.set()
