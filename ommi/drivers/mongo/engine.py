@@ -29,6 +29,7 @@ from ommi.errors import (
 )
 from ommi.query.outline import literals
 from ommi.query.statements import (
+    AdvisoryLock,
     Count,
     CreateTables,
     Delete,
@@ -52,6 +53,10 @@ _CANCELLED: Final = "a statement of this transaction was cancelled: the transact
 _SAVEPOINT: Final = (
     "MongoDB has no savepoints, so a part of a transaction cannot be undone alone: take the part out of the "
     "transaction, or say .transactional(flatten=True) to make it fail or succeed with the whole"
+)
+_ADVISORY: Final = (
+    "MongoDB has no advisory locks: write to one document in each of the transactions that exclude each other, "
+    "and retry them"
 )
 _TRIES_FOR_A_KEY: Final = 5
 
@@ -92,6 +97,8 @@ class Engine:
                 return await self.translated(statement, lambda: self._read_alone(stop, request))
             case Insert() | Update() | Delete():
                 return await self._write_alone(stop, statement)
+            case AdvisoryLock():
+                raise UnsupportedOperation(_ADVISORY)
 
     async def _read_alone(self, stop: Stop, request: Request) -> Any:
         # what a subquery sees and what the query sees is of one moment
@@ -333,6 +340,8 @@ class EngineTransaction:
         literals(statement)
         if self._read_only and (is_write(statement) or (isinstance(statement, Select) and statement.lock is not None)):
             raise QueryRejected(_READ_ONLY)
+        if isinstance(statement, AdvisoryLock):
+            raise UnsupportedOperation(_ADVISORY)
         if isinstance(statement, (CreateTables, DropTables)):
             raise UnsupportedOperation(
                 "MongoDB cannot undo the making or dropping of collections: do it outside of the transaction"
