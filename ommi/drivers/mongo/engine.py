@@ -204,8 +204,10 @@ class Engine:
                 await session.commit_transaction()
             except FAILURES as error:
                 if not is_unknown_commit(error):
+                    await self._let_go(session)
                     raise translate(error, None, writes=True, in_transaction=True) from error
                 if time.monotonic() > deadline:
+                    await self._let_go(session)
                     raise CommitUnknown(
                         f"COMMIT was sent and not answered: {error}; look in the database whether it happened "
                         "before trying again"
@@ -213,6 +215,14 @@ class Engine:
                 await asyncio.sleep(0.01)
             else:
                 return
+
+    async def _let_go(self, session: Session) -> None:
+        """End a transaction that may be committed, which this leaves as it is, or may hold up others for a minute."""
+        killing = asyncio.ensure_future(self.kill(session))
+        await asyncio.wait([killing], timeout=1)
+        if not killing.done():
+            killing.cancel()
+            await asyncio.wait([killing])
 
     def require_replicated(self, what: str) -> None:
         """`UnsupportedOperation` on a server without transactions."""
