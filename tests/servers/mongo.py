@@ -113,7 +113,7 @@ def launch(directory: Path, port: int, *options: str) -> Running:
         raise RuntimeError(f"mongod did not start: {done.stdout.decode()}{done.stderr.decode()}")
     pid = int(note.read_text())
     replica_set = f"/?replicaSet={REPLICA_SET}" if "--replSet" in options else "/"
-    return Running(pid, f"/proc/{pid}", f"mongodb://127.0.0.1:{port}{replica_set}")
+    return Running(pid, f"/proc/{pid}/exe", f"mongodb://127.0.0.1:{port}{replica_set}")
 
 
 def initiate(servers: Sequence[Running], *, journal: bool = True) -> None:
