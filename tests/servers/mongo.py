@@ -104,6 +104,7 @@ def launch(directory: Path, port: int, *options: str) -> Running:
         *("--fork", "--dbpath", str(data), "--logpath", str(log), "--pidfilepath", str(note), "--logappend"),
         *("--bind_ip", "127.0.0.1", "--port", str(port), "--nounixsocket", "--wiredTigerCacheSizeGB", "0.25"),
         *("--setParameter", "diagnosticDataCollectionEnabled=false", "--setParameter", "enableTestCommands=1"),
+        *("--setParameter", "shutdownTimeoutMillisForSignaledShutdown=100"),
         *options,
     ]
     if "--replSet" in options:
