@@ -102,7 +102,8 @@ class Engine:
 
     async def _read_alone(self, stop: Stop, request: Request) -> Any:
         # what a subquery sees and what the query sees is of one moment
-        at_once = self._replicated and _asks_another(_query(request.statement))
+        query = _query(request.statement)
+        at_once = self._replicated and (query.link is not None or _asks_another(query))
         session = await resolved(self.client.start_session(snapshot=True) if at_once else self.client.start_session())
         stop.session = session
         try:
@@ -262,7 +263,7 @@ class Engine:
                 "MongoDB has no locks to take beforehand: leave for_update() out, and let a conflict be retried "
                 "with .transactional().retry(…)"
             )
-        reading = Reading(query, Translation(shape, await self.subqueries(query, session)))
+        reading = await self.reading(query, shape, session)
         match statement:
             case Count():
                 found: Any = await reading.count(self.collections, session)
@@ -277,12 +278,20 @@ class Engine:
             await self.tables.require_again(query.schema)
         return found
 
+    async def reading(self, query: Select, shape: Shape, session: Session) -> Reading:
+        """A query, with what its subqueries give."""
+        subqueries = await self.subqueries(query, session)
+        linked = None
+        if query.link is not None:
+            linked = Translation(await self.tables.require(query.link.schema), subqueries)
+        return Reading(query, Translation(shape, subqueries), linked)
+
     async def subqueries(self, statement: Select | Update | Delete, session: Session) -> Subqueries:
         """What the subqueries of a statement give, in the same session."""
         found = {}
         for identity, query in subqueries_in(statement.where):
             shape = await self.tables.require(query.schema)
-            reading = Reading(query, Translation(shape, await self.subqueries(query, session)))
+            reading = await self.reading(query, shape, session)
             found[identity] = [value for (value,) in await reading.rows(self.collections, session)]
         return found
 

@@ -12,11 +12,12 @@ from ommi.drivers.mongo.translation import Translation
 from ommi.errors import QueryRejected
 from ommi.query.expressions import Column, ExpressionNode, Order, nullable
 from ommi.query.outline import same
-from ommi.query.statements import Select
+from ommi.query.statements import Link, Select
 
 __all__ = ["Reading"]
 
 _GROUPED: Final = "_id."
+_LINK: Final = "_ommi_link"
 
 
 @final
@@ -26,6 +27,8 @@ class Reading:
 
     query: Select
     translation: Translation
+    linked: Translation | None
+    """Translates what is asked of the rows of the query's link."""
 
     @property
     def shape(self) -> Shape:
@@ -37,6 +40,9 @@ class Reading:
         query = self.query
         if query.limit == 0:
             return []
+        if query.link is not None and self.linked is not None:
+            pipeline, make = self._through(query.link, self.linked)
+            return await collections.aggregate(query.link.schema.table, pipeline, session, make)
         table = query.schema.table
         if not self._plain:
             pipeline, make = self._pipeline()
@@ -111,6 +117,28 @@ class Reading:
         projection: Document = dict.fromkeys(paths, 1)
         projection.setdefault("_id", 0)
         return projection, _picking(paths)
+
+    def _through(self, link: Link, linked: Translation) -> tuple[list[Document], Callable[[Document], Stored]]:
+        """From each row of the link to the rows that belong to it; a missing value is equal to nothing."""
+        pairs = [(linked.shape.path(field), self.shape.path(selected)) for field, selected in link.pairs]
+        match = linked.filter(self.query.where)
+        given: Document = {path: {"$ne": None} for path, _ in pairs}
+        (first, its), *others = pairs
+        joined: Document = {"from": self.query.schema.table, "localField": first, "foreignField": its, "as": "row"}
+        if others:
+            joined["let"] = {f"v{place}": f"${path}" for place, (path, _) in enumerate(others)}
+            same = [{"$eq": [f"${its}", f"$$v{place}"]} for place, (_, its) in enumerate(others)]
+            joined["pipeline"] = [{"$match": {"$expr": {"$and": same}}}]
+        begin = [{"$ifNull": [f"${linked.shape.path(field)}", None]} for field in link.fields]
+        stages = [
+            {"$match": {"$and": [match, given]} if match else given},
+            {"$lookup": joined},
+            {"$unwind": "$row"},
+            {"$replaceWith": {"$mergeObjects": ["$row", {_LINK: begin}]}},
+            *self._sorted(self.query.order, self._sort_value),
+        ]
+        row = self.shape.row
+        return stages, lambda document: (*document[_LINK], *row(document))
 
     def _pipeline(self) -> tuple[list[Document], Callable[[Document], Stored]]:
         query = self.query
