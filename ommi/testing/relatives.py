@@ -153,7 +153,7 @@ def people() -> Effect[None, object]:
 def _people() -> Prog[None, object]:
     yield from add_all([Team(1, "red"), Team(2, "blue"), Team(3, "none")])
     yield from add_all([Person(1, "Ada", 1), Person(2, "Bob", 1, 1), Person(3, "Cid", 2, 1), Person(4, "Dot")])
-    yield from add_all([Profile(1, "a"), Profile(3, "c")])
+    yield from add_all([Profile(1, "a", 1), Profile(3, "c", 2)])
     yield from add_all([Follow(1, 2), Follow(1, 3), Follow(1, 2), Follow(2, 1), Follow(3, None)])
     yield from add_all([Post(n, 1 + n % 2, 3 if n > 3 else None) for n in (5, 4, 3, 2, 1)])
     yield from add_all([Topic("b"), Topic("a"), Topic("c")])

@@ -4,11 +4,10 @@ from contextlib import AbstractAsyncContextManager
 
 import pytest
 
-from ommi import IsolationLevel, Ommi
+from ommi import IsolationLevel, ModelCollection, Ommi
 from ommi.models import schema_of
 from ommi.testing import DriverSuite
 from ommi.testing.anomalies import Anomaly
-from ommi.testing.models import suite_models
 from ommi.testing.outcomes import succeeds
 from tests.servers.mongo import Database
 
@@ -25,7 +24,7 @@ class TestMongo(DriverSuite):
     def database(self) -> AbstractAsyncContextManager[Ommi]:
         return Ommi.connect(self.mongo.url)
 
-    async def prepare(self, db: Ommi) -> None:
-        if not self.mongo.holds(schema.table for schema in map(schema_of, suite_models)):
-            await succeeds(db, db.schema.create(suite_models))
+    async def prepare(self, db: Ommi, models: ModelCollection) -> None:
+        if not self.mongo.holds(schema.table for schema in map(schema_of, models)):
+            await succeeds(db, db.schema.create(models))
         self.mongo.empty()

@@ -6,16 +6,12 @@ from typing import ClassVar
 
 import pytest
 
-from ommi import IsolationLevel, Ommi, find
+from ommi import IsolationLevel, ModelCollection, Ommi, find
 from ommi.testing import DriverSuite
 from ommi.testing.anomalies import Anomaly
-from ommi.testing.models import suite_models
 from ommi.testing.outcomes import succeeds
 from ommi.testing.programs import in_turn
 from tests.servers.postgres import installed
-
-EMPTY = in_turn(*(find(model).everything().delete() for model in reversed(tuple(suite_models)))).transactional()
-
 
 SKEWED = frozenset({Anomaly.WRITE_SKEW, Anomaly.PREDICATE_WRITE_SKEW})
 
@@ -32,9 +28,11 @@ class PostgresSuite(DriverSuite):
     def database(self) -> AbstractAsyncContextManager[Ommi]:
         return Ommi.connect(self.url)
 
-    async def prepare(self, db: Ommi) -> None:
-        await succeeds(db, db.schema.create(suite_models))
-        await succeeds(db, EMPTY)
+    async def prepare(self, db: Ommi, models: ModelCollection) -> None:
+        await succeeds(db, db.schema.create(models))
+        await succeeds(
+            db, in_turn(*(find(model).everything().delete() for model in reversed(tuple(models)))).transactional()
+        )
 
 
 class TestPostgres18(PostgresSuite):

@@ -29,9 +29,9 @@ REPLICA_SET = "rs0"
 _ALREADY_INITIALIZED = 23
 
 
-def database(worker: str) -> Database:
-    """A database of this process, on the server of the run or the one that OMMI_TEST_MONGODB_URL names."""
-    url = os.environ.get(URL) or shared("mongo", start).url
+def database(worker: str, *, own: bool = False) -> Database:
+    """A database of this process, on the server that OMMI_TEST_MONGODB_URL names, or (`own`) that of the run."""
+    url = (None if own else os.environ.get(URL)) or shared("mongo", start).url
     place, mark, options = url.partition("?")
     server = "/".join(place.split("/")[:3])
     return Database(f"{server}/ommi_{worker}{mark}{options}")

@@ -14,7 +14,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -57,6 +57,11 @@ def shared(name: str, start: Callable[[Path], Running]) -> Running:
         if not note.exists():
             note.write_text(json.dumps(asdict(start(directory(room, name)))))
         return Running(**json.loads(note.read_text()))
+
+
+def turn(name: str) -> AbstractContextManager[None]:
+    """A turn at what the name stands for, of which the processes of this test run have one at a time."""
+    return _locked(Path(os.environ[ROOM]) / f"{name}.lock")
 
 
 def directory(room: Path, name: str) -> Path:

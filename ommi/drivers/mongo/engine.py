@@ -59,6 +59,7 @@ _ADVISORY: Final = (
     "and retry them"
 )
 _TRIES_FOR_A_KEY: Final = 5
+_PATIENCE: Final = 1.0
 
 
 @final
@@ -135,6 +136,8 @@ class Engine:
             return await self._in_transaction(stop, statement, work)
         session = await resolved(self.client.start_session())
         stop.session = session
+        # stopped while a majority is being told, it would be done, and nobody could say whether for good
+        stop.patience = _PATIENCE
         try:
             require_wanted(stop)
             return await self.translated(statement, lambda: work(session))

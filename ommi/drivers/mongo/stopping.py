@@ -29,18 +29,23 @@ _BY_SCOPE: Final = ("Cancelled by cancel scope ", "Cancelled via cancel scope ")
 
 @final
 class Stop:
-    """Where a call says what session it uses while that may be stopped, and learns whether it was."""
+    """Where a call says what session it uses while that may be stopped, and learns whether it was.
 
-    __slots__ = ("asked", "killing", "session")
+    `patience`: the seconds it is given to end by itself.
+    """
+
+    __slots__ = ("asked", "killing", "patience", "session")
 
     def __init__(self) -> None:
         self.session: Any = None
+        self.patience = 0.0
         self.asked = False
         self.killing: asyncio.Task[bool] | None = None
 
     async def over(self) -> None:
         """What uses the session is over: what stops it must not stop the next one that uses it."""
         self.session = None
+        self.patience = 0.0
         if self.killing is not None:
             await asyncio.wait([self.killing])
 
@@ -87,6 +92,8 @@ def _names_a_scope(cancelled: asyncio.CancelledError) -> bool:
 async def _stop(task: asyncio.Task[Any], stop: Stop, kill: Kill) -> None:
     """Stop what the call does, as long as it uses a session that may be stopped, and wait for its end."""
     stop.asked = True
+    if stop.patience:
+        await asyncio.wait([task], timeout=stop.patience)
     while not task.done():
         if stop.session is not None:
             stop.killing = asyncio.ensure_future(kill(stop.session))

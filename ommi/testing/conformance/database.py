@@ -13,6 +13,7 @@ from ommi.database import Ommi
 from ommi.effects.effect import Effect
 from ommi.effects.finding import find
 from ommi.effects.operations import add_all
+from ommi.models import ModelCollection
 from ommi.query.expressions import Predicate, not_
 from ommi.testing.models import Sample, suite_models
 from ommi.testing.outcomes import succeeds
@@ -32,16 +33,16 @@ class DatabaseTests(ABC):
     @pytest.fixture
     async def db(self) -> AsyncIterator[Ommi]:
         async with self.database() as db:
-            await self.prepare(db)
+            await self.prepare(db, suite_models)
             yield db
 
-    async def prepare(self, db: Ommi) -> None:
-        """Leave the tables of the suite there, and empty, whatever there was before.
+    async def prepare(self, db: Ommi, models: ModelCollection) -> None:
+        """Leave the tables of models there, and empty, whatever there was before.
 
         To be done otherwise where making tables takes long; a test may have left some of them out.
         """
-        await succeeds(db, db.schema.drop(suite_models))
-        await succeeds(db, db.schema.create(suite_models))
+        await succeeds(db, db.schema.drop(models))
+        await succeeds(db, db.schema.create(models))
 
 
 async def keys(db: Ommi, samples: list[Sample], condition: Predicate[Any]) -> list[int]:

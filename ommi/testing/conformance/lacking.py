@@ -15,11 +15,14 @@ from ommi.effects.finding import find
 from ommi.effects.operations import add
 from ommi.errors import UniqueViolation, UnsupportedOperation
 from ommi.testing.conformance.database import noting
+from ommi.testing.conformance.related import Counted
 from ommi.testing.models import Tag
 from ommi.testing.outcomes import fails, succeeds
+from ommi.testing.relatives import Topic
 
 __all__ = ["with_recovery", "with_savepoints"]
 
+Named = type[Tag] | type[Topic]
 Test = TypeVar("Test", bound=Callable[..., Awaitable[None]])
 
 
@@ -28,8 +31,8 @@ def with_savepoints(test: Test) -> Test:
 
     @wraps(test)
     async def run(*arguments: Any, **named: Any) -> None:
-        db = _database(named)
-        await (test(*arguments, **named) if db.driver.capabilities.savepoints else _refuses_savepoints(db))
+        db, model = _database(named)
+        await (test(*arguments, **named) if db.driver.capabilities.savepoints else _refuses_savepoints(db, model))
 
     return run  # type: ignore[return-value]  # of the same signature
 
@@ -39,19 +42,28 @@ def with_recovery(test: Test) -> Test:
 
     @wraps(test)
     async def run(*arguments: Any, **named: Any) -> None:
-        db = _database(named)
-        await (test(*arguments, **named) if db.driver.capabilities.undoes_statements else _ends_with_its_error(db))
+        db, model = _database(named)
+        await (
+            test(*arguments, **named) if db.driver.capabilities.undoes_statements else _ends_with_its_error(db, model)
+        )
 
     return run  # type: ignore[return-value]  # of the same signature
 
 
-def _database(fixtures: dict[str, Any]) -> Ommi:
-    return next(value for value in fixtures.values() if isinstance(value, Ommi))
+def _database(fixtures: dict[str, Any]) -> tuple[Ommi, Named]:
+    """The database of a test, and a model of which it has the table."""
+    for value in fixtures.values():
+        match value:
+            case Ommi():
+                return value, Tag
+            case Counted():
+                return value.db, Topic
+    raise AssertionError("the test asks for no database")
 
 
-async def _refuses_savepoints(db: Ommi) -> None:
-    before = await _names(db)
-    first, second = add(Tag("no savepoints")), add(Tag("nested"))
+async def _refuses_savepoints(db: Ommi, model: Named) -> None:
+    before = await _names(db, model)
+    first, second = add(model("no savepoints")), add(model("nested"))
     for nested in (second.transactional(), second.savepoint(), second.transactional(timeout=60)):
         error = await fails(db, first.bind(lambda _, part=nested: part).transactional(), UnsupportedOperation)  # type: ignore[misc]
         assert "flatten=True" in error.message
@@ -60,28 +72,28 @@ async def _refuses_savepoints(db: Ommi) -> None:
             await tx.run(first)
             async with tx.transaction():
                 pytest.fail("there are no savepoints")
-    assert await _names(db) == before
+    assert await _names(db, model) == before
     async with db.transaction() as tx:
         await tx.run(first)
         with pytest.raises(UnsupportedOperation, match="flatten=True"):
             await tx.savepoint("here")
         await tx.run(second)
-    assert await _names(db) == sorted([*before, "nested", "no savepoints"])
+    assert await _names(db, model) == sorted([*before, "nested", "no savepoints"])
 
 
-async def _ends_with_its_error(db: Ommi) -> None:
-    before = await _names(db)
+async def _ends_with_its_error(db: Ommi, model: Named) -> None:
+    before = await _names(db, model)
     seen: list[Any] = []
-    twice = add(Tag("twice")).bind(lambda _: add(Tag("twice")))
+    twice = add(model("twice")).bind(lambda _: add(model("twice")))
     recovered = twice.map(lambda _: None) >> catch(UniqueViolation)(lambda e: noting(seen, e))
-    await fails(db, recovered.bind(lambda _: add(Tag("after"))).transactional(), UniqueViolation)
+    await fails(db, recovered.bind(lambda _: add(model("after"))).transactional(), UniqueViolation)
     with pytest.raises(UniqueViolation):
         async with db.transaction() as tx:
             failed = await tx.run(recovered)
             assert isinstance(failed, Failure)
-            assert await tx.run(find(Tag).count()) == failed
-    assert (seen, await _names(db)) == ([], before)
+            assert await tx.run(find(model).count()) == failed
+    assert (seen, await _names(db, model)) == ([], before)
 
 
-async def _names(db: Ommi) -> list[str]:
-    return [tag.name for tag in await succeeds(db, find(Tag).order_by(Tag.name).all())]
+async def _names(db: Ommi, model: Named) -> list[str]:
+    return sorted([found.name for found in await succeeds(db, find(model).all())])

@@ -36,15 +36,13 @@ class Counted:
 
 
 class RelatedTests(DatabaseTests):
-    """Tests with the tables of `ommi.testing.relatives`, made anew for each of them, and some rows in them."""
+    """Tests with the tables of `ommi.testing.relatives`, and some rows in them."""
 
     @pytest.fixture
     async def counted(self) -> AsyncIterator[Counted]:
         async with self.database() as db:
-            await succeeds(db, db.schema.drop(relatives))
-            await succeeds(db, db.schema.create(relatives))
+            await self.prepare(db, relatives)
             await succeeds(db, people())
             counted = Counted(db.driver)
             async with counted.db:
                 yield counted
-            await succeeds(db, db.schema.drop(relatives))

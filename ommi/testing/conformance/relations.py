@@ -17,6 +17,7 @@ from ommi.effects.program import Prog, effect
 from ommi.effects.related import LoadState, Related
 from ommi.errors import NotFound
 from ommi.models import ModelCollection
+from ommi.testing.conformance.lacking import with_savepoints
 from ommi.testing.conformance.related import Counted, RelatedTests
 from ommi.testing.outcomes import fails, succeeds
 from ommi.testing.relatives import Bench, Booking, Person, Post, Profile, Reply, Team, Topic
@@ -175,6 +176,7 @@ class Relations(RelatedTests):
         await counted.db.run(program.transactional())
         assert await counted.of(team.members) == ([ADA, BOB], 0)
 
+    @with_savepoints
     async def test_what_a_savepoint_undid_is_not_remembered(self, counted: Counted) -> None:
         team = Team(1)
 
@@ -187,6 +189,7 @@ class Relations(RelatedTests):
         assert await succeeds(counted.db, program().transactional()) == [ADA, BOB]
         assert await counted.of(team.members) == ([ADA, BOB], 0)
 
+    @with_savepoints
     async def test_a_point_of_a_block_that_was_rolled_back_to(self, counted: Counted) -> None:
         team = Team(1)
         async with counted.db.transaction() as tx:

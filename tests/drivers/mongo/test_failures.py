@@ -25,9 +25,15 @@ from ommi.testing.conformance.transactions import names, tagged
 from ommi.testing.models import Account, Author, Book, Tag, suite_models
 from tests.servers import mongo as servers
 from tests.servers.mongo import Database
-from tests.servers.room import Running, stop
+from tests.servers.room import Running, stop, turn
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(scope="module")
+def mongo(worker: str) -> Database:
+    """A database on a server that fails when it is told to, which one that somebody else runs does not."""
+    return servers.database(worker, own=True)
 
 
 @pytest.fixture
@@ -42,11 +48,12 @@ async def db(mongo: Database) -> AsyncIterator[Ommi]:
 def failing(mongo: Database, times: int, commands: list[str], **how: Any) -> Iterator[None]:
     """The server fails commands of the driver so often."""
     data = {"failCommands": commands, "appName": "ommi", **how}
-    mongo.client.admin.command({"configureFailPoint": "failCommand", "mode": {"times": times}, "data": data})
-    try:
-        yield
-    finally:
-        mongo.client.admin.command({"configureFailPoint": "failCommand", "mode": "off"})
+    with turn("mongo-faults"):  # a server has one such point, and other processes of the run have the same server
+        mongo.client.admin.command({"configureFailPoint": "failCommand", "mode": {"times": times}, "data": data})
+        try:
+            yield
+        finally:
+            mongo.client.admin.command({"configureFailPoint": "failCommand", "mode": "off"})
 
 
 async def test_a_write_whose_connection_breaks_once_is_done_once(db: Ommi, mongo: Database) -> None:
