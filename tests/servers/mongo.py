@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from pymongo import MongoClient
+from pymongo import MongoClient, WriteConcern
 from pymongo.errors import OperationFailure, PyMongoError
 
 from tests.servers.room import Running, shared
@@ -132,7 +132,12 @@ def initiate(servers: Sequence[Running], *, journal: bool = True) -> None:
         except OperationFailure as error:
             if error.code != _ALREADY_INITIALIZED:
                 raise
-    await_primary(hosts)
+    primary = await_primary(hosts)
+    # a member that loses its source before it has begun to follow it may look for it for ever
+    with MongoClient[dict[str, object]](f"mongodb://{primary}/?directConnection=true") as client:
+        everywhere = WriteConcern(len(hosts), wtimeout=60_000)
+        client["ommi"].get_collection("all", write_concern=everywhere).insert_one({})
+        client.drop_database("ommi")
 
 
 def kill(server: Running) -> None:

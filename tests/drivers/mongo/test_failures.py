@@ -38,7 +38,7 @@ def mongo(worker: str) -> Database:
 
 @pytest.fixture
 async def db(mongo: Database) -> AsyncIterator[Ommi]:
-    async with Ommi.connect(mongo.url, appname="ommi") as db:
+    async with Ommi.connect(mongo.url, appname=mongo.db.name) as db:
         await succeeds(db, db.schema.create(suite_models))
         mongo.empty()
         yield db
@@ -47,7 +47,7 @@ async def db(mongo: Database) -> AsyncIterator[Ommi]:
 @contextmanager
 def failing(mongo: Database, times: int, commands: list[str], **how: Any) -> Iterator[None]:
     """The server fails commands of the driver so often."""
-    data = {"failCommands": commands, "appName": "ommi", **how}
+    data = {"failCommands": commands, "appName": mongo.db.name, **how}
     with turn("mongo-faults"):  # a server has one such point, and other processes of the run have the same server
         mongo.client.admin.command({"configureFailPoint": "failCommand", "mode": {"times": times}, "data": data})
         try:
@@ -112,7 +112,7 @@ async def test_a_commit_whose_answer_is_lost_is_asked_for_again(db: Ommi, mongo:
 
 
 async def test_a_commit_that_is_never_answered_is_unknown(mongo: Database) -> None:
-    async with Ommi.connect(mongo.url, appname="ommi", conflict_timeout=0) as db:
+    async with Ommi.connect(mongo.url, appname=mongo.db.name, conflict_timeout=0) as db:
         await succeeds(db, db.schema.create(suite_models))
         mongo.empty()
         with failing(mongo, 9, ["commitTransaction"], closeConnection=True):
@@ -178,15 +178,18 @@ async def test_a_server_that_is_alone_says_what_is_missing(alone: Running) -> No
 
 @pytest.fixture
 def three(tmp_path: Path) -> Iterator[list[Running]]:
-    running = []
-    for port in servers.free_ports(3):
-        directory = tmp_path / str(port)
-        directory.mkdir()
-        running.append(servers.launch(directory, port, "--replSet", servers.REPLICA_SET))
-    servers.initiate(running)
-    yield running
-    for server in running:
-        stop(server)
+    running: list[Running] = []
+    with turn("mongo-three"):
+        try:
+            for port in servers.free_ports(3):
+                directory = tmp_path / str(port)
+                directory.mkdir()
+                running.append(servers.launch(directory, port, "--replSet", servers.REPLICA_SET))
+            servers.initiate(running)
+            yield running
+        finally:
+            for server in running:
+                stop(server, patience=0)
 
 
 async def test_nothing_acknowledged_is_lost_when_the_primary_is_killed(three: list[Running]) -> None:
