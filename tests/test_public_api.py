@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,13 @@ PUBLIC = [
     "validate",
 ]
 
+DRIVERS = {
+    "memory": ["MEMORY", "MemoryDriver", "MemoryStore", "MemoryTransaction", "from_url"],
+    "mongo": ["MongoDriver", "from_url"],
+    "postgres": ["PostgresDriver", "PostgresTransaction", "from_url"],
+    "sqlite": ["AioSQLiteDriver", "SQLiteDriver", "SQLiteTransaction", "from_url"],
+}
+
 # Imported by drivers, by the models of a user, or by tests: never by `import ommi`.
 OPTIONAL = {
     "aiosqlite",
@@ -122,6 +130,7 @@ OPTIONAL = {
     "attrs",
     "bson",
     "hypothesis",
+    "motor",
     "msgspec",
     "mypy",
     "psycopg",
@@ -135,6 +144,11 @@ OPTIONAL = {
 
 def test_the_public_names_are_these() -> None:
     assert sorted(ommi.__all__) == sorted(PUBLIC)
+
+
+@pytest.mark.parametrize("name", DRIVERS)
+def test_the_public_names_of_a_driver_are_these(name: str) -> None:
+    assert import_module(f"ommi.drivers.{name}").__all__ == DRIVERS[name]
 
 
 def test_the_public_names_are_sorted_as_ruff_sorts_them() -> None:

@@ -130,7 +130,7 @@ class Reading:
             same = [{"$eq": [f"${its}", f"$$v{place}"]} for place, (_, its) in enumerate(others)]
             joined["pipeline"] = [{"$match": {"$expr": {"$and": same}}}]
         begin = [{"$ifNull": [f"${linked.shape.path(field)}", None]} for field in link.fields]
-        stages = [
+        stages: list[Document] = [
             {"$match": {"$and": [match, given]} if match else given},
             {"$lookup": joined},
             {"$unwind": "$row"},

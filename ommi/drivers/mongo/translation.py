@@ -19,6 +19,7 @@ from ommi.drivers.mongo.forms import constant
 from ommi.errors import EncodeError
 from ommi.query.expressions import (
     NEGATED,
+    After,
     And,
     Arithmetic,
     Column,
@@ -39,6 +40,7 @@ from ommi.query.expressions import (
     type_of,
 )
 from ommi.query.patterns import spelled_regex
+from ommi.query.seeking import expanded
 from ommi.query.statements import Select
 from ommi.values import Kind
 
@@ -96,6 +98,8 @@ class Translation:
             case Element(Column() as column, literal) if not isinstance(literal.value, (dict, list)):
                 wanted = {"$elemMatch": _same_scalar(self.constant(literal, column, Kind.JSON))}
                 return {self.path(column): {"$not": wanted} if negated else wanted}
+            case After():
+                return self.filter(expanded(found), negated=negated)
             case IsNull() | Membership() | InQuery() | TextMatch() | Element():
                 test = self.test(found)
                 return {"$expr": {"$not": [test]} if negated else test}
@@ -166,6 +170,8 @@ class Translation:
                         "in": {"$anyElementTrue": [each]},
                     }
                 }
+            case After():
+                return self.test(expanded(found))
             case And(parts):
                 return {"$and": [self.test(part) for part in parts]}
             case Or(parts):

@@ -58,6 +58,8 @@ def _database(fixtures: dict[str, Any]) -> tuple[Ommi, Named]:
                 return value, Tag
             case Counted():
                 return value.db, Topic
+            case _:
+                continue
     raise AssertionError("the test asks for no database")
 
 
