@@ -47,6 +47,7 @@ class MongoDriver:
         IsolationLevel.SNAPSHOT,
         savepoints=False,
         undoes_statements=False,
+        language="mongo",
         waits=False,
         decimal_digits=DECIMAL_DIGITS,
     )

@@ -6,12 +6,13 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, TypeVar, final
+from typing import Any, Final, TypeVar, assert_never, final
 
 from pymongo.errors import PyMongoError
 
 from ommi.drivers.driver import Request
 from ommi.drivers.mongo.client import MAJORITY, SNAPSHOT, Collections, Session, resolved
+from ommi.drivers.mongo.commands import run_command
 from ommi.drivers.mongo.documents import Shape, Stored
 from ommi.drivers.mongo.errors import FAILURES, STANDALONE, is_unknown_commit, translate
 from ommi.drivers.mongo.keys import Keys
@@ -36,11 +37,14 @@ from ommi.query.statements import (
     DropTables,
     Exists,
     Insert,
+    MongoCommand,
     Select,
+    Sql,
     Statement,
     Update,
     is_write,
 )
+from ommi.schema import Schema
 from ommi.transactions import IsolationLevel, TransactionOptions
 
 __all__ = ["Engine", "EngineTransaction"]
@@ -58,6 +62,7 @@ _ADVISORY: Final = (
     "MongoDB has no advisory locks: write to one document in each of the transactions that exclude each other, "
     "and retry them"
 )
+_SQL: Final = "mongodb runs no SQL: say it as a query, or write mongo(…)"
 _TRIES_FOR_A_KEY: Final = 5
 _PATIENCE: Final = 1.0
 
@@ -98,8 +103,21 @@ class Engine:
                 return await self.translated(statement, lambda: self._read_alone(stop, request))
             case Insert() | Update() | Delete():
                 return await self._write_alone(stop, statement)
-            case AdvisoryLock():
-                raise UnsupportedOperation(_ADVISORY)
+            case MongoCommand():
+                return await self.translated(statement, lambda: self._command_alone(stop, statement, request))
+            case AdvisoryLock() | Sql():
+                raise _refused(statement)
+
+    async def _command_alone(self, stop: Stop, statement: MongoCommand, request: Request) -> Any:
+        session = await resolved(self.client.start_session())
+        stop.session = session
+        stop.patience = _PATIENCE if statement.writes else 0.0
+        try:
+            require_wanted(stop)
+            return await run_command(statement, request, self.collections, session)
+        finally:
+            await stop.over()
+            await session.end_session()
 
     async def _read_alone(self, stop: Stop, request: Request) -> Any:
         # what a subquery sees and what the query sees is of one moment
@@ -252,9 +270,24 @@ class Engine:
         try:
             return await work()
         except FAILURES as error:
-            shape = None if isinstance(statement, (CreateTables, DropTables)) else self.tables.shape(_schema(statement))
+            schema = self._schema(statement)
+            shape = None if schema is None else self.tables.shape(schema)
             writes = is_write(statement)
             raise translate(error, shape, writes=writes, in_transaction=in_transaction) from error
+
+    def _schema(self, statement: Statement) -> Schema | None:
+        """The model that an error of a statement is about, if it is one."""
+        match statement:
+            case MongoCommand(collection):
+                return self.tables.schema(collection)
+            case CreateTables() | DropTables() | AdvisoryLock() | Sql():
+                return None
+            case Select(schema) | Insert(schema) | Update(schema) | Delete(schema):
+                return schema
+            case Count(query) | Exists(query):
+                return query.schema
+            case _:
+                assert_never(statement)
 
     async def run(self, request: Request, session: Session) -> Any:
         """A statement that reads."""
@@ -362,8 +395,8 @@ class EngineTransaction:
         literals(statement)
         if self._read_only and (is_write(statement) or (isinstance(statement, Select) and statement.lock is not None)):
             raise QueryRejected(_READ_ONLY)
-        if isinstance(statement, AdvisoryLock):
-            raise UnsupportedOperation(_ADVISORY)
+        if isinstance(statement, (AdvisoryLock, Sql)):
+            raise _refused(statement)
         if isinstance(statement, (CreateTables, DropTables)):
             raise UnsupportedOperation(
                 "MongoDB cannot undo the making or dropping of collections: do it outside of the transaction"
@@ -383,6 +416,11 @@ class EngineTransaction:
             self._session = await resolved(engine.client.start_session())
             await engine.start(self._session)
         stop.session = self._session
+        if isinstance(statement, MongoCommand):
+            self._writing = statement.writes
+            found = await run_command(statement, request, engine.collections, self._session)
+            self._writing = False
+            return found
         if not isinstance(statement, (Insert, Update, Delete)):
             return await engine.run(request, self._session)
         work = Work(engine, statement)
@@ -452,8 +490,8 @@ def _query(statement: Statement) -> Select:
             raise AssertionError(f"{statement!r} does not read")
 
 
-def _schema(statement: Statement) -> Any:
-    return _query(statement).schema if not is_write(statement) else statement.schema  # type: ignore[union-attr]
+def _refused(statement: AdvisoryLock | Sql) -> UnsupportedOperation:
+    return UnsupportedOperation(_ADVISORY if isinstance(statement, AdvisoryLock) else _SQL)
 
 
 def _asks_another(statement: Select | Insert | Update | Delete) -> bool:

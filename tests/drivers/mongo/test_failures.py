@@ -31,9 +31,11 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture(scope="module")
-def mongo(worker: str) -> Database:
+def mongo(worker: str) -> Iterator[Database]:
     """A database on a server that fails when it is told to, which one that somebody else runs does not."""
-    return servers.database(worker, own=True)
+    found = servers.database(worker, own=True)
+    yield found
+    found.client.close()
 
 
 @pytest.fixture
