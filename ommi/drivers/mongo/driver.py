@@ -12,9 +12,10 @@ from pymongo import AsyncMongoClient
 from sniffio import current_async_library
 
 from ommi.drivers.driver import Capabilities, Request
-from ommi.drivers.mongo.engine import Engine, EngineTransaction
+from ommi.drivers.mongo.engine import Engine
 from ommi.drivers.mongo.forms import DECIMAL_DIGITS, MONGO
 from ommi.drivers.mongo.stopping import Stop, to_its_end
+from ommi.drivers.mongo.transaction import EngineTransaction
 from ommi.drivers.registry import redacted
 from ommi.errors import UnsupportedOperation
 from ommi.transactions import IsolationLevel, TransactionOptions
@@ -162,7 +163,7 @@ class MongoDriver:
     async def begin(self, options: TransactionOptions, /) -> _Transaction:
         """Begin; SNAPSHOT is the strongest level."""
         await checkpoint_if_cancelled()
-        transaction = _Transaction(self, self._open_engine().begin(options))
+        transaction = _Transaction(self, EngineTransaction.begin(self._open_engine(), options))
         self._working += 1
         return transaction
 

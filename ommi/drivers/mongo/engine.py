@@ -1,4 +1,4 @@
-"""The driver as asyncio code: statements on their own, in transactions of their own, and in those of a program."""
+"""The driver as asyncio code: statements on their own, and in transactions of their own."""
 
 from __future__ import annotations
 
@@ -13,14 +13,13 @@ from pymongo.errors import PyMongoError
 from ommi.drivers.driver import Request
 from ommi.drivers.mongo.client import MAJORITY, SNAPSHOT, Collections, Session, resolved
 from ommi.drivers.mongo.commands import run_command
-from ommi.drivers.mongo.documents import Shape, Stored
 from ommi.drivers.mongo.errors import FAILURES, STANDALONE, is_unknown_commit, translate
 from ommi.drivers.mongo.keys import Keys
-from ommi.drivers.mongo.reading import Reading
+from ommi.drivers.mongo.queries import Queries, asks_another, query_of
 from ommi.drivers.mongo.stopping import Stop
 from ommi.drivers.mongo.tables import Tables
-from ommi.drivers.mongo.translation import Subqueries, Translation, subqueries_in
-from ommi.drivers.mongo.writing import Writer, complete, generates_keys, needs_transaction
+from ommi.drivers.mongo.work import Work
+from ommi.drivers.mongo.writing import needs_transaction
 from ommi.errors import (
     CommitUnknown,
     QueryRejected,
@@ -45,19 +44,13 @@ from ommi.query.statements import (
     is_write,
 )
 from ommi.schema import Schema
-from ommi.transactions import IsolationLevel, TransactionOptions
 
-__all__ = ["Engine", "EngineTransaction"]
+__all__ = ["CANCELLED", "Engine", "refused", "require_wanted"]
 
 T = TypeVar("T")
 
-_OVER: Final = "this transaction is over: it was committed or rolled back"
-_READ_ONLY: Final = "this transaction is read-only: begin it without read_only=True to write or lock"
-_CANCELLED: Final = "a statement of this transaction was cancelled: the transaction can only be rolled back"
-_SAVEPOINT: Final = (
-    "MongoDB has no savepoints, so a part of a transaction cannot be undone alone: take the part out of the "
-    "transaction, or say .transactional(flatten=True) to make it fail or succeed with the whole"
-)
+CANCELLED: Final = "a statement of this transaction was cancelled: the transaction can only be rolled back"
+"""Why a transaction cannot go on."""
 _ADVISORY: Final = (
     "MongoDB has no advisory locks: write to one document in each of the transactions that exclude each other, "
     "and retry them"
@@ -75,6 +68,7 @@ class Engine:
         self.client = client
         self.collections = Collections(client, database)
         self.tables = Tables(self.collections, catalog_seconds)
+        self.queries = Queries(self.tables)
         self.keys = Keys(self.collections)
         self._conflict_timeout = conflict_timeout
         self._replicated = False
@@ -106,7 +100,7 @@ class Engine:
             case MongoCommand():
                 return await self.translated(statement, lambda: self._command_alone(stop, statement, request))
             case AdvisoryLock() | Sql():
-                raise _refused(statement)
+                raise refused(statement)
 
     async def _command_alone(self, stop: Stop, statement: MongoCommand, request: Request) -> Any:
         session = await resolved(self.client.start_session())
@@ -121,18 +115,18 @@ class Engine:
 
     async def _read_alone(self, stop: Stop, request: Request) -> Any:
         # what a subquery sees and what the query sees is of one moment
-        query = _query(request.statement)
-        at_once = self._replicated and (query.link is not None or _asks_another(query))
+        query = query_of(request.statement)
+        at_once = self._replicated and (query.link is not None or asks_another(query))
         session = await resolved(self.client.start_session(snapshot=True) if at_once else self.client.start_session())
         stop.session = session
         try:
-            return await self.run(request, session)
+            return await self.queries.run(request, session)
         finally:
             await stop.over()
             await session.end_session()
 
     async def _write_alone(self, stop: Stop, statement: Insert | Update | Delete) -> Any:
-        work = Work(self, statement)
+        work = Work(self.queries, self.keys, statement)
         for left in range(_TRIES_FOR_A_KEY, -1, -1):
             try:
                 return await self._attempt(stop, work, statement)
@@ -148,7 +142,7 @@ class Engine:
         async def prepared() -> bool:
             shape = await self.tables.require(statement.schema)
             await work.prepare(shape)
-            return await needs_transaction(statement, self.tables) or _asks_another(statement)
+            return await needs_transaction(statement, self.tables) or asks_another(statement)
 
         if await self.translated(statement, prepared):
             return await self._in_transaction(stop, statement, work)
@@ -251,16 +245,6 @@ class Engine:
         if not self._replicated:
             raise UnsupportedOperation(f"{what} needs a transaction, and this MongoDB server is alone: {STANDALONE}")
 
-    def begin(self, options: TransactionOptions, /) -> EngineTransaction:
-        """Begin a transaction for a program, which the server hears of with its first statement."""
-        level = options.isolation_level
-        if level is not None and level > IsolationLevel.SNAPSHOT:
-            raise UnsupportedOperation(
-                f"MongoDB has no {level.name} transactions: ask for SNAPSHOT, the strongest it has"
-            )
-        self.require_replicated("transactional()")
-        return EngineTransaction(self, read_only=options.read_only)
-
     # -- one statement in a session
 
     async def translated(
@@ -289,210 +273,13 @@ class Engine:
             case _:
                 assert_never(statement)
 
-    async def run(self, request: Request, session: Session) -> Any:
-        """A statement that reads."""
-        statement = request.statement
-        query = _query(statement)
-        shape = await self.tables.require(query.schema)
-        if query.lock is not None:
-            raise UnsupportedOperation(
-                "MongoDB has no locks to take beforehand: leave for_update() out, and let a conflict be retried "
-                "with .transactional().retry(…)"
-            )
-        reading = await self.reading(query, shape, session)
-        match statement:
-            case Count():
-                found: Any = await reading.count(self.collections, session)
-            case Exists():
-                found = await reading.exists(self.collections, session)
-            case _:
-                rows = await reading.rows(self.collections, session)
-                if not rows:
-                    await self.tables.require_again(query.schema)
-                return request.read(_consumed(rows))
-        if not found:
-            await self.tables.require_again(query.schema)
-        return found
-
-    async def reading(self, query: Select, shape: Shape, session: Session) -> Reading:
-        """A query, with what its subqueries give."""
-        subqueries = await self.subqueries(query, session)
-        linked = None
-        if query.link is not None:
-            linked = Translation(await self.tables.require(query.link.schema), subqueries)
-        return Reading(query, Translation(shape, subqueries), linked)
-
-    async def subqueries(self, statement: Select | Update | Delete, session: Session) -> Subqueries:
-        """What the subqueries of a statement give, in the same session."""
-        found = {}
-        for identity, query in subqueries_in(statement.where):
-            shape = await self.tables.require(query.schema)
-            reading = await self.reading(query, shape, session)
-            found[identity] = [value for (value,) in await reading.rows(self.collections, session)]
-        return found
-
-
-@final
-class Work:
-    """One statement that writes, to be done in a session, maybe more than once."""
-
-    __slots__ = ("_documents", "_engine", "_statement", "chose_keys")
-
-    def __init__(self, engine: Engine, statement: Insert | Update | Delete) -> None:
-        self._engine = engine
-        self._statement = statement
-        self._documents: list[dict[str, Any]] = []
-        self.chose_keys = False
-
-    async def prepare(self, shape: Shape) -> None:
-        """What is done outside the transaction: keys are given out."""
-        statement = self._statement
-        if isinstance(statement, Insert):
-            self.chose_keys = generates_keys(statement.schema, statement.rows)
-            self._documents = await complete(shape, self._engine.keys, statement.rows)
-
-    async def __call__(self, session: Session) -> list[Stored] | int:
-        """Do it."""
-        engine, statement = self._engine, self._statement
-        writer = Writer(engine.tables, engine.keys, session)
-        match statement:
-            case Insert():
-                return await writer.insert(statement, [dict(document) for document in self._documents])
-            case Update():
-                return await writer.update(statement, await engine.subqueries(statement, session))
-            case Delete():
-                return await writer.delete(statement, await engine.subqueries(statement, session))
-
-
-@final
-class EngineTransaction:
-    """One open transaction, in a session of its own.
-
-    The server ends a transaction at its first error: from then on it answers with that error, and commits nothing.
-    """
-
-    def __init__(self, engine: Engine, *, read_only: bool) -> None:
-        self.engine = engine
-        self._read_only = read_only
-        self._session: Session = None
-        self._broken: Exception | None = None
-        self._writing = False
-        self._ended = False
-
-    @property
-    def usable(self) -> bool:
-        """Whether it can still be committed."""
-        return self._broken is None and not self._ended
-
-    def cancelled(self) -> None:
-        """A statement was stopped: nothing of it can stay."""
-        self._broken = QueryRejected(_CANCELLED)
-
-    async def execute(self, stop: Stop, request: Request, /) -> Any:
-        """Run one statement."""
-        self._require_open()
-        statement = request.statement
-        literals(statement)
-        if self._read_only and (is_write(statement) or (isinstance(statement, Select) and statement.lock is not None)):
-            raise QueryRejected(_READ_ONLY)
-        if isinstance(statement, (AdvisoryLock, Sql)):
-            raise _refused(statement)
-        if isinstance(statement, (CreateTables, DropTables)):
-            raise UnsupportedOperation(
-                "MongoDB cannot undo the making or dropping of collections: do it outside of the transaction"
-            )
-        try:
-            return await self.engine.translated(statement, lambda: self._run(stop, request), in_transaction=True)
-        except Exception as error:
-            if self._writing or isinstance(error.__cause__, FAILURES):
-                self._broken = error
-            raise
-        finally:
-            await stop.over()
-
-    async def _run(self, stop: Stop, request: Request) -> Any:
-        engine, statement = self.engine, request.statement
-        if self._session is None:
-            self._session = await resolved(engine.client.start_session())
-            await engine.start(self._session)
-        stop.session = self._session
-        if isinstance(statement, MongoCommand):
-            self._writing = statement.writes
-            found = await run_command(statement, request, engine.collections, self._session)
-            self._writing = False
-            return found
-        if not isinstance(statement, (Insert, Update, Delete)):
-            return await engine.run(request, self._session)
-        work = Work(engine, statement)
-        await work.prepare(await engine.tables.require(statement.schema))
-        self._writing = True  # what fails from here on may have done a part of it
-        found = await work(self._session)
-        self._writing = False
-        return found
-
-    async def commit(self, stop: Stop) -> None:
-        """Keep what was done."""
-        if self._ended:
-            raise RuntimeError(_OVER)
-        if self._broken is not None:
-            await self.rollback(stop)
-            raise self._broken
-        self._ended = True
-        if self._session is not None:
-            try:
-                await self.engine.commit(self._session)
-            finally:
-                await self._session.end_session()
-
-    async def rollback(self, stop: Stop) -> None:
-        """Undo what was done; nothing, if the transaction is over."""
-        if self._ended:
-            return
-        self._ended = True
-        if self._session is not None:
-            try:
-                await self.engine.abort(self._session)
-            finally:
-                await self._session.end_session()
-
-    def refuse_savepoint(self) -> UnsupportedOperation:
-        """What a savepoint is answered with."""
-        self._require_open()
-        return UnsupportedOperation(_SAVEPOINT)
-
-    def _require_open(self) -> None:
-        if self._ended:
-            raise RuntimeError(_OVER)
-        if self._broken is not None:
-            raise self._broken
-
 
 def require_wanted(stop: Stop) -> None:
     """`QueryRejected`, for nobody to see, if the caller is gone."""
     if stop.asked:
-        raise QueryRejected(_CANCELLED)
+        raise QueryRejected(CANCELLED)
 
 
-def _consumed(rows: list[Stored]) -> Any:
-    """The rows one by one, each let go of as soon as it is read."""
-    rows.reverse()
-    while rows:
-        yield rows.pop()
-
-
-def _query(statement: Statement) -> Select:
-    match statement:
-        case Select():
-            return statement
-        case Count(query) | Exists(query):
-            return query
-        case _:
-            raise AssertionError(f"{statement!r} does not read")
-
-
-def _refused(statement: AdvisoryLock | Sql) -> UnsupportedOperation:
+def refused(statement: AdvisoryLock | Sql) -> UnsupportedOperation:
+    """What a statement is answered with that MongoDB cannot run."""
     return UnsupportedOperation(_ADVISORY if isinstance(statement, AdvisoryLock) else _SQL)
-
-
-def _asks_another(statement: Select | Insert | Update | Delete) -> bool:
-    return not isinstance(statement, Insert) and any(True for _ in subqueries_in(statement.where))

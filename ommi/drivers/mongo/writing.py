@@ -164,7 +164,9 @@ class Writer:
         refers = any(r.enforced and not set(r.fields).isdisjoint(fields) for r in schema.references)
         collection = self.collections[schema.table]
         if not links and not refers:
-            updated = await collection.update_many(where, _update(translation, statement), session=self.session)
+            # a write to one document is sent again by PyMongo when the primary is lost, which one to many is not
+            update = collection.update_one if _at_most_one(schema, statement.where) else collection.update_many
+            updated = await update(where, _update(translation, statement), session=self.session)
             return int(updated.matched_count)
         wanted = {path for link in links for path in link.target_paths}
         old = await self._find(schema.table, where, wanted)
@@ -212,7 +214,8 @@ class Writer:
         links = await self.tables.links_to(schema.table)
         collection = self.collections[schema.table]
         if not links:
-            return int((await collection.delete_many(where, session=self.session)).deleted_count)
+            delete = collection.delete_one if _at_most_one(schema, statement.where) else collection.delete_many
+            return int((await delete(where, session=self.session)).deleted_count)
         old = await self._find(schema.table, where, {path for link in links for path in link.target_paths})
         for chunk in _chunks([document["_id"] for document in old]):
             await collection.delete_many({"_id": {"$in": chunk}}, session=self.session)

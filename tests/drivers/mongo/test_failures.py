@@ -9,7 +9,7 @@ import anyio
 import pytest
 from returns.result import Failure, Success
 
-from ommi import IsolationLevel, Ommi, Schedule, add, add_all, find
+from ommi import IsolationLevel, Ommi, Schedule, add, add_all, col, find
 from ommi.drivers.mongo import MongoDriver
 from ommi.errors import (
     CommitUnknown,
@@ -121,15 +121,18 @@ async def test_a_commit_that_is_never_answered_is_unknown(mongo: Database) -> No
             await fails(db, tagged("a").transactional(), CommitUnknown)
 
 
-async def test_a_write_that_the_primary_steps_down_from_is_retried(db: Ommi, mongo: Database) -> None:
-    how = {"errorCode": 189, "errorLabels": ["RetryableWriteError"]}
+@pytest.mark.parametrize("how", [{"closeConnection": True}, {"errorCode": 189, "errorLabels": ["RetryableWriteError"]}])
+async def test_a_change_of_one_row_is_done_once_whatever_becomes_of_the_primary(
+    db: Ommi, mongo: Database, how: dict[str, Any]
+) -> None:
+    await succeeds(db, add_all([Account(1, "Ada", 10), Account(2, "Bob", 20)]))
+    one = find(Account, col(Account.id) == 1)
     with failing(mongo, 1, ["update"], **how):
-        await succeeds(db, tagged("a").bind(lambda _: find(Tag, Tag.name == "a").update(name="a").lash(_nothing)))
-    assert await names(db) == ["a"]
-
-
-def _nothing(_: object) -> Any:
-    return find(Tag).count()
+        assert await succeeds(db, one.update(balance=col(Account.balance) + 1)) == 1
+    assert (await succeeds(db, one.one())).balance == 11
+    with failing(mongo, 1, ["delete"], **how):
+        assert await succeeds(db, one.delete()) == 1
+    assert await succeeds(db, find(Account).count()) == 1
 
 
 async def test_a_cancelled_statement_stops_on_the_server(db: Ommi, mongo: Database) -> None:
