@@ -145,6 +145,12 @@ def kill(server: Running) -> None:
     os.kill(server.pid, signal.SIGKILL)
 
 
+def step_down(hosts: Sequence[str]) -> None:
+    """Make the primary of a replica set step down, and not come back soon."""
+    with MongoClient[dict[str, object]](f"mongodb://{await_primary(hosts)}/?directConnection=true") as client:
+        client.admin.command({"replSetStepDown": 30, "secondaryCatchUpPeriodSecs": 10})
+
+
 def await_primary(hosts: Sequence[str]) -> str:
     """The address of the primary, as soon as there is one."""
     deadline = time.monotonic() + 60

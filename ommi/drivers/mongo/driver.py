@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, TypeVarTuple, final
 import anyio
 from anyio.lowlevel import checkpoint_if_cancelled
 from pymongo import AsyncMongoClient
+from pymongo.errors import ConfigurationError
+from pymongo.uri_parser import parse_uri
 from sniffio import current_async_library
 
 from ommi.drivers.driver import Capabilities, Request
@@ -37,9 +39,10 @@ class MongoDriver:
     """A database of a MongoDB server, given by its URL or by a client that the application has already.
 
     A client is PyMongo's `AsyncMongoClient` or Motor's; it is used on asyncio, in the loop it belongs to, and it is
-    not closed. `options` go to the client that is made of a URL. In seconds: `conflict_timeout` is how long a
-    statement that needs a transaction of its own is tried again when it conflicts with others, `catalog_timeout`
-    how soon it is noticed that another process made or dropped a collection.
+    not closed. `database` is, left out, the one that the client's URL names. `options` go to the client that is made of
+    a URL. In seconds: `conflict_timeout` is how long a statement that needs a transaction of its own is tried again
+    when it conflicts with others, `catalog_timeout` how soon it is noticed that another process made or dropped a
+    collection.
     """
 
     name: Final = "mongodb"
@@ -56,7 +59,7 @@ class MongoDriver:
     def __init__(
         self,
         client: str | AsyncMongoClient[Any] | Any,
-        database: str,
+        database: str | None = None,
         *,
         conflict_timeout: float = 10.0,
         catalog_timeout: float = 10.0,
@@ -65,12 +68,10 @@ class MongoDriver:
         for option, seconds in (("conflict_timeout", conflict_timeout), ("catalog_timeout", catalog_timeout)):
             if not seconds >= 0:
                 raise ValueError(f"{option}={seconds!r}: say a number of seconds, or 0")
-        if not database:
-            raise ValueError("a MongoDB server has many databases: name one, as in mongodb://localhost/app")
         if options and not isinstance(client, str):
             raise TypeError(f"{', '.join(options)}: a client that is handed in has its own options")
         self._given = client
-        self._database = database
+        self._database = database or _named_by(client)
         self._options = options
         self._conflict_timeout = conflict_timeout
         self._catalog_timeout = catalog_timeout
@@ -205,6 +206,17 @@ class MongoDriver:
             if self._thread is not None:
                 self._thread.abandon()
             warnings.warn(f"{self!r} was never closed", ResourceWarning, stacklevel=1, source=self)
+
+
+def _named_by(client: Any) -> str:
+    """The database of a URL, or of a client's."""
+    try:
+        found = parse_uri(client)["database"] if isinstance(client, str) else client.get_default_database().name
+    except ConfigurationError:
+        found = None
+    if not found:
+        raise ValueError("a MongoDB server has many databases: name one, as in mongodb://localhost/app")
+    return str(found)
 
 
 @final

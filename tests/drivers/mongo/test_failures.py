@@ -197,12 +197,18 @@ def three(tmp_path: Path) -> Iterator[list[Running]]:
                 stop(server, patience=0)
 
 
-async def test_nothing_acknowledged_is_lost_when_the_primary_is_killed(three: list[Running]) -> None:
+async def test_nothing_acknowledged_is_lost_when_the_primary_steps_down_or_is_killed(three: list[Running]) -> None:
     hosts = [server.url.split("/")[2] for server in three]
     acknowledged: list[str] = []
     async with Ommi.connect(f"mongodb://{','.join(hosts)}/app?replicaSet={servers.REPLICA_SET}") as db:
         await succeeds(db, db.schema.create(suite_models))
-        enough, killed = anyio.Event(), anyio.Event()
+        told = anyio.Condition()
+        killed = anyio.Event()
+
+        async def acknowledgements(number: int) -> None:
+            async with told:
+                while len(acknowledged) < number:
+                    await told.wait()
 
         async def write(worker: int) -> None:
             number, after = 0, 0
@@ -212,9 +218,9 @@ async def test_nothing_acknowledged_is_lost_when_the_primary_is_killed(three: li
                 match await db.run(effect.retry(Schedule.fixed(0.05).up_to(200))):
                     case Success():
                         acknowledged.append(name)
-                        if len(acknowledged) == 20:
-                            enough.set()
                         after += killed.is_set()
+                        async with told:
+                            told.notify_all()
                     case Failure(error):
                         assert isinstance(error, (CommitUnknown, Unavailable, SerializationConflict))
                 number += 1
@@ -222,7 +228,9 @@ async def test_nothing_acknowledged_is_lost_when_the_primary_is_killed(three: li
         async with anyio.create_task_group() as group:
             for worker in range(4):
                 group.start_soon(write, worker)
-            await enough.wait()
+            await acknowledgements(20)
+            await anyio.to_thread.run_sync(servers.step_down, hosts)
+            await acknowledgements(len(acknowledged) + 20)
             primary = await anyio.to_thread.run_sync(servers.await_primary, hosts)
             await anyio.to_thread.run_sync(servers.kill, three[hosts.index(primary)])
             killed.set()
