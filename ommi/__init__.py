@@ -66,6 +66,7 @@ from ommi.models import (
     ref,
 )
 from ommi.query.expressions import Column, Expression, Predicate, all_of, any_of, col, not_
+from ommi.runtime.trace import Trace, Traced, TraceStep
 from ommi.schema import OnDelete
 from ommi.transactions import IsolationLevel, TransactionOptions
 
@@ -126,6 +127,9 @@ __all__ = [
     "Success",
     "ToMany",
     "ToOne",
+    "Trace",
+    "TraceStep",
+    "Traced",
     "Transaction",
     "TransactionConflict",
     "TransactionOptions",

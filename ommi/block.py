@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Self, final
+from typing import Any, Literal, Self, final, overload
 
 import anyio
 from anyio import CancelScope, get_cancelled_exc_class
@@ -19,6 +19,7 @@ from ommi.runtime.background import start
 from ommi.runtime.calls import Ending, Mark, Marking
 from ommi.runtime.interpreter import OpenTransaction, Outcome
 from ommi.runtime.pump import Pump
+from ommi.runtime.trace import Traced
 from ommi.runtime.turns import Turn, current_turn, enter, leave
 from ommi.session import Session, check_effect, outcome
 from ommi.transactions import TransactionOptions
@@ -87,9 +88,16 @@ class Transaction(Session):
         """The database: what runs on it in the block joins, and after the block it is still there."""
         return _Home(self._pump, self._check_open)
 
-    async def run(self, effect: Effect[T, E], /) -> Success[T] | Failure[E]:
-        """Run an effect as part of this transaction."""
+    @overload
+    async def run(self, effect: Effect[T, E], /, *, trace: Literal[False] = False) -> Success[T] | Failure[E]: ...
+    @overload
+    async def run(self, effect: Effect[T, E], /, *, trace: Literal[True]) -> Traced[T, E]: ...
+    async def run(self, effect: Effect[T, E], /, *, trace: bool = False) -> Success[T] | Failure[E] | Traced[T, E]:
+        """Run an effect as part of this transaction; with `trace`, see `Ommi.run`."""
         check_effect(effect)
+        if trace:
+            ended, asked = await self._pump.traced(effect, self._turn())
+            return Traced(outcome(ended), asked)
         return outcome(await self._pump.join(effect, self._turn()))
 
     def transaction(self, options: TransactionOptions | None = None, /) -> Transaction:

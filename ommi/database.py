@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self, overload
 
 from returns.context import RequiresContextFutureResult
 from returns.future import FutureResult
@@ -18,6 +18,7 @@ from ommi.effects.operations import SchemaOperations
 from ommi.errors import UnsupportedOperation
 from ommi.runtime.clock import Clock, SystemClock
 from ommi.runtime.pump import Pump
+from ommi.runtime.trace import Traced
 from ommi.session import Session, check_effect, outcome
 from ommi.transactions import TransactionOptions
 
@@ -83,14 +84,22 @@ class Ommi(Session):
         self._is_open = False
         await self._driver.close()
 
-    async def run(self, effect: Effect[T, E], /) -> Success[T] | Failure[E]:
+    @overload
+    async def run(self, effect: Effect[T, E], /, *, trace: Literal[False] = False) -> Success[T] | Failure[E]: ...
+    @overload
+    async def run(self, effect: Effect[T, E], /, *, trace: Literal[True]) -> Traced[T, E]: ...
+    async def run(self, effect: Effect[T, E], /, *, trace: bool = False) -> Success[T] | Failure[E] | Traced[T, E]:
         """Run an effect: `Success` with its value or `Failure` with its error.
 
         A defect (a bug in a function of the program) is raised as it is, and a cancellation passes through, both
-        after everything was rolled back and cleaned up.
+        after everything was rolled back and cleaned up. With `trace=True`, a `Traced`: its `outcome` is that, and its
+        `trace` says what the database was asked, in how many statements and trips.
         """
         check_effect(effect)
         self._check_open()
+        if trace:
+            ended, asked = await self._pump.traced(effect)
+            return Traced(outcome(ended), asked)
         return outcome(await self._pump.run(effect))
 
     def transaction(self, options: TransactionOptions | None = None, /) -> Transaction:

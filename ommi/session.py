@@ -20,6 +20,7 @@ from ommi.errors import ConstraintViolation, DatabaseError, NotFound, StaleRecor
 from ommi.query.expressions import Predicate
 from ommi.runtime.calls import Ending
 from ommi.runtime.interpreter import Outcome
+from ommi.runtime.trace import Traced
 
 __all__ = ["Session", "check_effect", "outcome"]
 
@@ -33,9 +34,13 @@ class Session(ABC):
 
     __slots__ = ()
 
+    @overload
+    async def run(self, effect: Effect[T, E], /, *, trace: Literal[False] = False) -> Success[T] | Failure[E]: ...
+    @overload
+    async def run(self, effect: Effect[T, E], /, *, trace: Literal[True]) -> Traced[T, E]: ...
     @abstractmethod
-    async def run(self, effect: Effect[T, E], /) -> Success[T] | Failure[E]:
-        """Run an effect: `Success` with its value or `Failure` with its error."""
+    async def run(self, effect: Effect[T, E], /, *, trace: bool = False) -> Success[T] | Failure[E] | Traced[T, E]:
+        """Run an effect: `Success` with its value or `Failure` with its error; with `trace`, in a `Traced`."""
 
     @property
     def home(self) -> Runner:

@@ -48,11 +48,16 @@ class Request:
 
     `recoverable`: the program goes on in its transaction if this fails. A database in which a failed statement
     spoils the transaction then needs a savepoint around it, and none around all the others.
+
+    `asked_by` is what the runtime makes it for. Where `sent` is there, the driver tells it each text that goes to the
+    database, without values, and how many round trips that took: in any thread, before the answer.
     """
 
     statement: Statement
     read: Callable[[Iterable[Row]], Any] = list
     recoverable: bool = False
+    asked_by: object = None
+    sent: Callable[[str, int], None] | None = None
 
 
 class Executor(Protocol):

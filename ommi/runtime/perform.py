@@ -40,17 +40,17 @@ def request(
                 "put .transactional() around the program"
             )
         read = list if perform.read is None else perform.read.read(storage)
-        return Request(statement, read, recoverable)
+        return Request(statement, read, recoverable, (perform,))
     if statement.lock is not None and options is None:
         raise UnsupportedOperation(
             "for_update() outside a transaction would unlock the rows at once: put .transactional() around the program"
         )
     if perform.answer is Answer.PAGE:
-        return Request(statement, _page_reader(statement.schema, perform.read, storage), recoverable)
+        return Request(statement, _page_reader(statement.schema, perform.read, storage), recoverable, (perform,))
     read = statement.schema.codec.reader(storage) if perform.read is None else rows_reader(perform.read, storage)
     if statement.link is not None:
         read = _linked(read, statement.schema, len(statement.link.fields))
-    return Request(statement, _two_of(read) if perform.answer is Answer.ONE else read, recoverable)
+    return Request(statement, _two_of(read) if perform.answer is Answer.ONE else read, recoverable, (perform,))
 
 
 def _two_of(read: Callable[[Iterable[Row]], list[Any]]) -> Callable[[Iterable[Row]], list[Any]]:

@@ -42,6 +42,8 @@ from ommi.runtime.calls import (
 from ommi.runtime.clock import Clock
 from ommi.runtime.interpreter import OpenTransaction, Outcome, Program, dooms, interpret
 from ommi.runtime.perform import answer, request
+from ommi.runtime.trace import Trace
+from ommi.runtime.tracing import Recorder, RecordingDriver, RecordingTransaction
 from ommi.runtime.turns import Turn, current_turn, joining
 from ommi.values import Storage
 
@@ -56,7 +58,7 @@ class Pump:
     Without `batching`, every read is a statement of its own, and effects in a transaction do not read ahead.
     """
 
-    __slots__ = ("batching", "clock", "driver", "shutdown_seconds")
+    __slots__ = ("batching", "clock", "driver", "home", "shutdown_seconds")
 
     def __init__(
         self,
@@ -65,38 +67,61 @@ class Pump:
         shutdown_seconds: float = 30.0,
         *,
         batching: bool = True,
+        home: Pump | None = None,
     ) -> None:
         self.driver = driver
         self.clock = clock
         self.shutdown_seconds = shutdown_seconds
         self.batching = batching
+        self.home: Pump = self if home is None else home
+        """Whose transactions runs join: of a pump made for one run, the one it was made from."""
 
     async def run(self, effect: Effect[Any, Any]) -> Outcome:
         """How the effect came out; raises what cancelled it, after everything was cleaned up.
 
         Inside the body of a transaction of the same pump it joins that.
         """
-        turn = current_turn(self)
+        turn = current_turn(self.home)
         if turn is None:
-            return await _Run(self, interpret(effect, self.clock, owner=self, ahead=self.batching)).finish()
+            return await _Run(self, interpret(effect, self.clock, owner=self.home, ahead=self.batching)).finish()
         return await self.join(effect, turn)
+
+    async def traced(self, effect: Effect[Any, Any], turn: Turn | None = None) -> tuple[Outcome, Trace]:
+        """As `run`, or as `join` where a turn is given, with what was asked of the database."""
+        recorder = Recorder()
+        pump = Pump(
+            RecordingDriver(self.driver, recorder), self.clock, self.shutdown_seconds, batching=self.batching, home=self
+        )
+        turn = current_turn(self) if turn is None else turn
+        if turn is None:
+            return await pump.run(effect), recorder.trace()
+        async with turn.taken() as transaction:
+            handle = transaction.handle
+            transaction.handle = RecordingTransaction(handle, recorder, recorder.next_transaction())
+            try:
+                return await pump._joined(effect, turn, transaction), recorder.trace()
+            finally:
+                transaction.handle = handle
 
     async def join(self, effect: Effect[Any, Any], turn: Turn) -> Outcome:
         """Run an effect as part of a transaction, when it is its turn."""
         async with turn.taken() as transaction:
-            program = interpret(
-                effect, self.clock, transaction, in_block=turn.in_block, owner=self, ahead=self.batching
-            )
-            if not turn.in_block or transaction.doomed is not None:
-                return await _Run(self, program).finish()
-            transaction.failed = None
-            ended = await _Run(self, program).finish()
-            if ended[0] is ERROR:
-                if isinstance(ended[1], EncodeError):
-                    transaction.failed = ended[1]
-                if transaction.failed is not None:
-                    transaction.doom(transaction.failed)
-            return ended
+            return await self._joined(effect, turn, transaction)
+
+    async def _joined(self, effect: Effect[Any, Any], turn: Turn, transaction: OpenTransaction) -> Outcome:
+        program = interpret(
+            effect, self.clock, transaction, in_block=turn.in_block, owner=self.home, ahead=self.batching
+        )
+        if not turn.in_block or transaction.doomed is not None:
+            return await _Run(self, program).finish()
+        transaction.failed = None
+        ended = await _Run(self, program).finish()
+        if ended[0] is ERROR:
+            if isinstance(ended[1], EncodeError):
+                transaction.failed = ended[1]
+            if transaction.failed is not None:
+                transaction.doom(transaction.failed)
+        return ended
 
     async def call(self, call: Call) -> Outcome:
         """Make one call. Only a cancellation, or the end of the whole process, is raised."""
@@ -177,11 +202,11 @@ class Pump:
         storage, members = self.driver.storage, group.members
         execute = self.driver.execute if transaction is None else transaction.handle.execute
         recoverable = any(member.recoverable for member in members)
-        read = split(group, storage)
+        read, asked = split(group, storage), tuple([member.perform for member in members])
         found: Rows = {}
         try:
             for statement in statements(group, self.driver.capabilities.parameters):
-                found.update(await execute(Request(statement, read, recoverable)))
+                found.update(await execute(Request(statement, read, recoverable, asked)))
         except DecodeError as error:
             if len(members) == 1:
                 return [(members[0], ERROR, _told(error, members[0]))]
@@ -209,7 +234,7 @@ class Pump:
             if call.transaction is None:
                 value = await effect.start()
             else:
-                async with joining(Turn(self, call.transaction)):
+                async with joining(Turn(self.home, call.transaction)):
                     value = await effect.start()
         except effect.catching as error:
             return ERROR, error

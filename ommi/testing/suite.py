@@ -28,6 +28,7 @@ from ommi.testing.conformance.storms import Storms
 from ommi.testing.conformance.tables import Tables
 from ommi.testing.conformance.texts import Texts
 from ommi.testing.conformance.together import Together
+from ommi.testing.conformance.tracing import Tracing
 from ommi.testing.conformance.transactions import Transactions
 from ommi.testing.conformance.values import Values
 from ommi.testing.conformance.writing import Writing
@@ -58,6 +59,7 @@ class DriverSuite(
     Joining,
     Leaving,
     Together,
+    Tracing,
     Resources,
     Relations,
     Batching,

@@ -82,9 +82,9 @@ async def run(db: Ommi) -> None:
     fewer: Result[User, NotFound] = outcome  # WANT mypy[assignment] pyright[reportAssignmentType]
     other: Result[int, NotFound | MultipleFound | DatabaseError] = outcome  # WANT mypy[assignment] pyright[reportAssignmentType]
     print(outcome.name)  # WANT mypy[union-attr] pyright[reportAttributeAccessIssue]
-    await db.run(find(User))  # WANT mypy[arg-type] pyright[reportArgumentType]
-    await db.run(User)  # WANT mypy[arg-type] pyright[reportArgumentType]
-    await db.run(add)  # WANT mypy[arg-type] pyright[reportArgumentType]
+    await db.run(find(User))  # WANT mypy[call-overload] pyright[reportArgumentType]
+    await db.run(User)  # WANT mypy[call-overload] pyright[reportArgumentType]
+    await db.run(add)  # WANT mypy[call-overload] pyright[reportArgumentType]
     db.run(add(User.make()))  # WANT mypy[unused-coroutine] pyright[reportUnusedCoroutine]
     match outcome:
         case Success(user):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, final
@@ -80,10 +80,21 @@ class Connection:
     """A connection, used by one task at a time.
 
     `sql` and `parameters` are those of the statement under way, or of the last one; `sent` says whether it has gone
-    to the server to be executed.
+    to the server to be executed. `tell` is told each text that goes there, and how many round trips it takes.
     """
 
-    __slots__ = ("_prepares", "_statements", "created_at", "idle_since", "parameters", "raw", "sent", "sql", "version")
+    __slots__ = (
+        "_prepares",
+        "_statements",
+        "created_at",
+        "idle_since",
+        "parameters",
+        "raw",
+        "sent",
+        "sql",
+        "tell",
+        "version",
+    )
 
     def __init__(self, raw: Any, *, prepares: bool) -> None:
         self.raw = raw
@@ -91,6 +102,7 @@ class Connection:
         self.sql: str | None = None
         self.parameters: Sequence[Any] = ()
         self.created_at = self.idle_since = asyncio.get_running_loop().time()
+        self.tell: Callable[[str, int], None] | None = None
         self.version: int = raw.get_server_version().major
         self._prepares = prepares
         self._statements: OrderedDict[str, Any] = OrderedDict()
@@ -109,6 +121,8 @@ class Connection:
         """The rows of a statement."""
         self.sent = False
         self.sql, self.parameters = sql, parameters
+        if self.tell is not None:
+            self.tell(sql, 2 if self._prepares and sql not in self._statements else 1)
         if not self._prepares:
             self.sent = True
             found: list[Any] = await self.raw.fetch(sql, *parameters)
@@ -139,6 +153,8 @@ class Connection:
         if not self._prepares:
             self.sent = True
             self.sql, self.parameters = sql, parameters
+            if self.tell is not None:
+                self.tell(sql, 1)
             return _rows(await self.raw.execute(sql, *parameters))
         await self.fetch(sql, parameters)
         return _rows(self._statements[sql].get_statusmsg())
@@ -147,6 +163,8 @@ class Connection:
         """Run statements without parameters, in one round trip; the tag of the last one."""
         self.sent = True
         self.sql, self.parameters = sql, ()
+        if self.tell is not None:
+            self.tell(sql, 1)
         tag: str = await self.raw.execute(sql)
         return tag
 
@@ -154,6 +172,8 @@ class Connection:
         """Insert rows by COPY; the types of their values are those of the columns."""
         self.sent = True
         self.sql, self.parameters = f"COPY {table} FROM STDIN", ()
+        if self.tell is not None:
+            self.tell(self.sql, 2)
         await self.raw.reload_schema_state()  # no round trip: what asyncpg remembers of the columns may be outdated
         await self.raw.copy_records_to_table(table, columns=list(columns), records=rows)
 

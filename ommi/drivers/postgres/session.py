@@ -40,6 +40,7 @@ class Session:
         lease = await self.pool.acquire()
         lease.statement = statement = request.statement
         connection = lease.connection
+        connection.tell = request.sent
         try:
             if needs_transaction(statement, self._compiler):
                 value = await self._in_transaction(connection, request)
@@ -54,6 +55,8 @@ class Session:
         except BaseException:
             await self._give_back(lease)
             raise
+        finally:
+            connection.tell = None
         if isinstance(statement, (CreateTables, DropTables)):
             self.pool.outdate()
         self.pool.release(lease)

@@ -83,7 +83,12 @@ class PostgresTransaction:
             raise QueryRejected(_READ_ONLY)
         self._check()
         self._lease.statement = statement
-        return await self._run(self._executed(request), statement)
+        connection = self._lease.connection
+        connection.tell = request.sent
+        try:
+            return await self._run(self._executed(request), statement)
+        finally:
+            connection.tell = None
 
     async def commit(self) -> None:
         """Keep what was done. Without an answer it is not known whether that happened."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from itertools import chain
-from typing import Any, assert_never
+from typing import Any, assert_never, cast
 
 from ommi.drivers.driver import Request
 from ommi.drivers.sql.compiler import Compiler
@@ -38,6 +39,8 @@ def run(connection: sqlite3.Connection, compiler: Compiler, request: Request, *,
     Without `in_transaction`, what takes several statements gets a transaction of its own, which is over, either
     way, when this returns or raises. Raises members of `ommi.errors`, and what `request.read` raises.
     """
+    if request.sent is not None:
+        connection = cast("sqlite3.Connection", _Telling(connection, request.sent))
     match request.statement:
         case Select() | Count() | Exists() as statement:
             sql, parameters = compiler.prepare(statement)
@@ -69,6 +72,25 @@ def run(connection: sqlite3.Connection, compiler: Compiler, request: Request, *,
             )
         case _:
             assert_never(request.statement)
+
+
+class _Telling:
+    """A connection that tells what is executed on it. In the same process, none of that is a trip of its own."""
+
+    def __init__(self, connection: sqlite3.Connection, tell: Callable[[str, int], None]) -> None:
+        self._connection = connection
+        self._tell = tell
+
+    def execute(self, sql: str, *parameters: Any) -> sqlite3.Cursor:
+        self._tell(sql, 0)
+        return self._connection.execute(sql, *parameters)
+
+    def executemany(self, sql: str, rows: Any) -> sqlite3.Cursor:
+        self._tell(sql, 0)
+        return self._connection.executemany(sql, rows)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
 
 
 def _sql(connection: sqlite3.Connection, compiler: Compiler, statement: Sql, request: Request) -> Any:

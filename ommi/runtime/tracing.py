@@ -1,0 +1,183 @@
+"""A driver around a driver that notes what it is asked, for one run."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import replace
+from time import perf_counter
+from typing import Any, TypeVar, final
+
+from ommi.drivers.driver import Capabilities, Driver, Request, Transaction
+from ommi.effects.effect import Perform
+from ommi.effects.text import operation_text
+from ommi.query.statements import schemas_of
+from ommi.runtime.trace import Operation, StepKind, Trace, TraceStep
+from ommi.schema import Row
+from ommi.transactions import TransactionOptions
+from ommi.values import Storage
+
+__all__ = ["Recorder", "RecordingDriver", "RecordingTransaction"]
+
+T = TypeVar("T")
+
+
+@final
+class Recorder:
+    """Notes steps. A trip is one call of the driver underneath, and what it says it took besides."""
+
+    def __init__(self) -> None:
+        self._steps: list[TraceStep] = []
+        self._trips = 0
+        self._transactions = 0
+
+    def trace(self) -> Trace:
+        """What was noted so far."""
+        return Trace(tuple(self._steps))
+
+    def next_transaction(self) -> int:
+        """A number for one more transaction."""
+        self._transactions += 1
+        return self._transactions
+
+    async def step(self, kind: StepKind, awaited: Awaitable[T], transaction: int | None, name: str | None = None) -> T:
+        """Note what has no statement."""
+        self._trips += 1
+        trip, since = self._trips, perf_counter()
+        error: type[BaseException] | None = None
+        try:
+            return await awaited
+        except BaseException as raised:
+            error = type(raised)
+            raise
+        finally:
+            seconds = perf_counter() - since
+            self._steps.append(
+                TraceStep(kind, seconds=seconds, trip=trip, transaction=transaction, savepoint=name, error=error)
+            )
+
+    async def statement(
+        self, execute: Callable[[Request], Awaitable[Any]], request: Request, transaction: int | None
+    ) -> Any:
+        """Note one statement."""
+        self._trips += 1
+        noted, trip, since = _Noted(request), self._trips, perf_counter()
+        try:
+            answer = await execute(noted.request)
+        except BaseException as raised:
+            self._steps.append(noted.step(trip, perf_counter() - since, transaction, error=type(raised)))
+            raise
+        self._steps.append(noted.step(trip, perf_counter() - since, transaction, answer))
+        return answer
+
+
+@final
+class _Noted:
+    """One request, and what is seen of it on its way."""
+
+    __slots__ = ("request", "rows", "sent", "trips", "whole")
+
+    def __init__(self, request: Request) -> None:
+        self.whole = request
+        self.rows: int | None = None
+        self.sent: list[str] = []
+        self.trips = 0
+        self.request = replace(request, read=self._read, sent=self._note)
+
+    def _note(self, text: str, trips: int) -> None:
+        self.sent.append(text)
+        self.trips += trips
+
+    def _read(self, rows: Iterable[Row]) -> Any:
+        return self.whole.read(self._counted(rows))
+
+    def _counted(self, rows: Iterable[Row]) -> Iterable[Row]:
+        self.rows = 0
+        for row in rows:
+            self.rows += 1
+            yield row
+
+    def step(
+        self,
+        trip: int,
+        seconds: float,
+        transaction: int | None,
+        answer: Any = None,
+        error: type[BaseException] | None = None,
+    ) -> TraceStep:
+        rows = self.rows
+        if rows is None and error is None:
+            rows = len(answer) if isinstance(answer, list) else answer if type(answer) is int else None
+        models = tuple(schema.model for schema in schemas_of(self.whole.statement))
+        asked = self.whole.asked_by if isinstance(self.whole.asked_by, Sequence) else ()
+        operations = tuple(
+            Operation(operation_text(one), models, one.origin) for one in asked if isinstance(one, Perform)
+        )
+        more = max(self.trips - 1, 0)
+        return TraceStep("statement", operations, tuple(self.sent), rows, seconds, trip, more, transaction, None, error)
+
+
+@final
+class RecordingDriver:
+    """Asks another driver, and notes it. It neither opens nor closes that one."""
+
+    def __init__(self, driver: Driver, recorder: Recorder) -> None:
+        self._driver = driver
+        self._recorder = recorder
+
+    @property
+    def name(self) -> str:
+        return self._driver.name
+
+    @property
+    def storage(self) -> Storage:
+        return self._driver.storage
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self._driver.capabilities
+
+    async def open(self) -> None:
+        return
+
+    async def close(self) -> None:
+        return
+
+    async def execute(self, request: Request, /) -> Any:
+        return await self._recorder.statement(self._driver.execute, request, None)
+
+    async def begin(self, options: TransactionOptions, /) -> Transaction:
+        number = self._recorder.next_transaction()
+        transaction = await self._recorder.step("begin", self._driver.begin(options), number)
+        return RecordingTransaction(transaction, self._recorder, number)
+
+
+@final
+class RecordingTransaction:
+    """Asks a transaction, and notes it."""
+
+    def __init__(self, transaction: Transaction, recorder: Recorder, number: int) -> None:
+        self._transaction = transaction
+        self._recorder = recorder
+        self._number = number
+
+    @property
+    def usable(self) -> bool:
+        return self._transaction.usable
+
+    async def execute(self, request: Request, /) -> Any:
+        return await self._recorder.statement(self._transaction.execute, request, self._number)
+
+    async def commit(self) -> None:
+        await self._recorder.step("commit", self._transaction.commit(), self._number)
+
+    async def rollback(self) -> None:
+        await self._recorder.step("rollback", self._transaction.rollback(), self._number)
+
+    async def savepoint(self, name: str, /) -> None:
+        await self._recorder.step("savepoint", self._transaction.savepoint(name), self._number, name)
+
+    async def release(self, name: str, /) -> None:
+        await self._recorder.step("release", self._transaction.release(name), self._number, name)
+
+    async def rollback_to(self, name: str, /) -> None:
+        await self._recorder.step("rollback to", self._transaction.rollback_to(name), self._number, name)
