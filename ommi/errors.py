@@ -7,8 +7,9 @@ the type exactly and catching a member stays sound.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+from ommi.frozen import frozen
 
 __all__ = [
     "CheckViolation",
@@ -42,7 +43,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Origin:
     """The line of user code that built an operation."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import Any, Protocol
 
+from ommi.frozen import frozen
 from ommi.values import FieldType, Storage
 
 __all__ = ["CheckRule", "Field", "Index", "OnDelete", "Reference", "Row", "RowCodec", "Schema"]
@@ -22,7 +23,7 @@ class OnDelete(Enum):
     SET_NULL = "set null"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Field:
     """One stored field: `name` on the model, `column` in the database. Compared by identity."""
 
@@ -38,7 +39,7 @@ class Field:
     """An SQL expression that the database evaluates when the value is left to it."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Index:
     """An index over fields, in order; `unique` allows many rows with a missing value."""
 
@@ -47,7 +48,7 @@ class Index:
     unique: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CheckRule:
     """A condition on every row: given a `ref` of the model, it returns a predicate."""
 
@@ -56,7 +57,7 @@ class CheckRule:
     condition: Callable[[Any], object]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reference:
     """Fields whose values are the key (or unique fields) of a row of another model.
 
@@ -97,7 +98,7 @@ class RowCodec(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Schema:
     """A model: its class, its table, and all the facts declared on it. Compared by identity."""
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
+
+from ommi.frozen import frozen
 
 __all__ = ["IsolationLevel", "TransactionOptions"]
 
@@ -18,7 +19,7 @@ class IsolationLevel(IntEnum):
     SERIALIZABLE = 5
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TransactionOptions:
     """How a transaction is to run; `None` leaves the choice to the database. `timeout` is in seconds.
 

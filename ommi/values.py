@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Context, Decimal
 from enum import Enum, auto
 from typing import Any, Final, final
 from uuid import UUID
+
+from ommi.frozen import frozen
 
 __all__ = [
     "CANONICAL",
@@ -66,7 +67,7 @@ class Default:
 DEFAULT: Final = Default()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class FieldType:
     """The type of a field: its kind, and how its values become canonical ones (`dump`) and come back (`load`).
 
@@ -86,7 +87,7 @@ class FieldType:
     """The canonical values there are, where they are few: of an enum or a literal."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Form:
     """How a driver keeps the values of one kind.
 
@@ -99,7 +100,7 @@ class Form:
     load: Callable[[Any], Any] | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Storage:
     """The forms of a driver, one for every kind; compared by identity, so that it can key a cache."""
 

@@ -7,9 +7,9 @@ members of `ommi.errors`, with the database's own exception as `__cause__`; anyt
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from ommi.frozen import frozen
 from ommi.query.statements import Statement
 from ommi.schema import Row
 from ommi.transactions import IsolationLevel, TransactionOptions
@@ -18,7 +18,7 @@ from ommi.values import Storage
 __all__ = ["Capabilities", "Driver", "Executor", "PoolStats", "Pooled", "Request", "Transaction"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Capabilities:
     """What databases differ in and programs can see.
 
@@ -39,7 +39,7 @@ class Capabilities:
     decimal_digits: int | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Request:
     """A statement, and for a `Select` the function that makes the answer of its rows.
 
@@ -122,7 +122,7 @@ class Driver(Executor, Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PoolStats:
     """The figures of a pool: how things stand, and what happened since it was opened.
 

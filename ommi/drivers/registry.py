@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, Final, TypeAlias
 
 from ommi.drivers.driver import Driver
 from ommi.errors import ConnectionFailed
+from ommi.frozen import frozen
 
 __all__ = ["GROUP", "Connect", "driver_for", "redacted", "schemes"]
 
@@ -20,7 +20,7 @@ Connect: TypeAlias = Callable[..., Driver]
 GROUP: Final = "ommi.drivers"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _BuiltIn:
     """A driver that comes with Ommi; `extra` installs the `libraries` it imports."""
 

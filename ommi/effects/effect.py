@@ -7,7 +7,7 @@ unwinds; equal parts make equal effects, and `repr` reads like the code that bui
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Generic, Never, NoReturn, ParamSpec, TypeAlias, cast, final, overload
 
@@ -21,6 +21,7 @@ from typing_extensions import TypeVar
 
 from ommi.effects.schedule import Schedule
 from ommi.errors import DatabaseError, Origin
+from ommi.frozen import frozen
 from ommi.models.relations import Relation
 from ommi.query.statements import Statement
 from ommi.schema import Field, Schema
@@ -282,47 +283,47 @@ def _of_result(result: Result[U, E2]) -> Effect[U, E2]:
 
 
 @final
-@dataclass(frozen=True, slots=True, repr=False)
+@frozen(repr=False)
 class Succeed(Effect[T_co, Never]):
     value: T_co
 
 
 @final
-@dataclass(frozen=True, slots=True, repr=False)
+@frozen(repr=False)
 class Fail(Effect[Never, E_co]):
     error: E_co
 
 
 @final
-@dataclass(frozen=True, slots=True, repr=False)
+@frozen(repr=False)
 class Map(Effect[T_co, E_co]):
     source: Effect[Any, E_co]
     function: Callable[[Any], T_co]
 
 
 @final
-@dataclass(frozen=True, slots=True, repr=False)
+@frozen(repr=False)
 class Bind(Effect[T_co, E_co]):
     source: Effect[Any, E_co]
     function: Callable[[Any], Effect[T_co, Any]]
 
 
 @final
-@dataclass(frozen=True, slots=True, repr=False)
+@frozen(repr=False)
 class Alt(Effect[T_co, E_co]):
     source: Effect[T_co, Any]
     function: Callable[[Any], E_co]
 
 
 @final
-@dataclass(frozen=True, slots=True, repr=False)
+@frozen(repr=False)
 class Lash(Effect[T_co, E_co]):
     source: Effect[Any, Any]
     function: Callable[[Any], Effect[Any, E_co]]
 
 
 @final
-@dataclass(frozen=True, slots=True, repr=False)
+@frozen(repr=False)
 class Catch(Effect[T_co, E_co]):
     """Recover from errors of some classes; others pass."""
 
@@ -332,19 +333,19 @@ class Catch(Effect[T_co, E_co]):
 
 
 @final
-@dataclass(frozen=True, slots=True, repr=False)
+@frozen(repr=False)
 class Swap(Effect[T_co, E_co]):
     source: Effect[Any, Any]
 
 
 @final
-@dataclass(frozen=True, slots=True, repr=False)
+@frozen(repr=False)
 class Either(Effect[T_co, Never]):
     source: Effect[Any, Any]
 
 
 @final
-@dataclass(frozen=True, slots=True, repr=False)
+@frozen(repr=False)
 class Do(Effect[T_co, E_co]):
     """A program in do-notation: each run calls the generator function anew."""
 
@@ -354,7 +355,7 @@ class Do(Effect[T_co, E_co]):
 
 
 @final
-@dataclass(frozen=True, slots=True, repr=False)
+@frozen(repr=False)
 class Attempt(Effect[T_co, E_co]):
     """Call a function; exceptions of the classes in `catching` become failures."""
 
@@ -363,7 +364,7 @@ class Attempt(Effect[T_co, E_co]):
 
 
 @final
-@dataclass(frozen=True, slots=True, repr=False)
+@frozen(repr=False)
 class Await(Effect[T_co, E_co]):
     """Await what a function makes; with `result`, it gives a `FutureResult`."""
 
@@ -388,7 +389,7 @@ class Answer(Enum):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@frozen
 class Keys:
     """Values that some fields are to have: a read of many keys at once."""
 
@@ -398,7 +399,7 @@ class Keys:
 
 
 @final
-@dataclass(frozen=True, slots=True, repr=False)
+@frozen(repr=False)
 class Perform(Effect[T_co, E_co]):
     """One statement, and what its answer becomes."""
 
@@ -424,7 +425,7 @@ class Together(Enum):
 
 
 @final
-@dataclass(frozen=True, slots=True, repr=False)
+@frozen(repr=False)
 class Gather(Effect[T_co, E_co]):
     """Several effects at once; `function` makes them of `items` (`None`: the items are the effects)."""
 
@@ -435,7 +436,7 @@ class Gather(Effect[T_co, E_co]):
 
 
 @final
-@dataclass(frozen=True, slots=True, repr=False)
+@frozen(repr=False)
 class Race(Effect[T_co, E_co]):
     """Several effects at once, of which the first to end is the answer."""
 
@@ -443,7 +444,7 @@ class Race(Effect[T_co, E_co]):
 
 
 @final
-@dataclass(frozen=True, slots=True, repr=False)
+@frozen(repr=False)
 class Transact(Effect[T_co, E_co]):
     """A transaction, or a savepoint inside one; `options` is `None` where only a savepoint was asked for."""
 
@@ -452,7 +453,7 @@ class Transact(Effect[T_co, E_co]):
 
 
 @final
-@dataclass(frozen=True, slots=True, repr=False)
+@frozen(repr=False)
 class Retry(Effect[T_co, E_co]):
     source: Effect[Any, Any]
     schedule: Schedule
@@ -460,21 +461,21 @@ class Retry(Effect[T_co, E_co]):
 
 
 @final
-@dataclass(frozen=True, slots=True, repr=False)
+@frozen(repr=False)
 class Timeout(Effect[T_co, E_co]):
     source: Effect[Any, Any]
     seconds: float
 
 
 @final
-@dataclass(frozen=True, slots=True, repr=False)
+@frozen(repr=False)
 class Ensure(Effect[T_co, E_co]):
     source: Effect[Any, Any]
     finalizer: Effect[Any, Never]
 
 
 @final
-@dataclass(frozen=True, slots=True, repr=False)
+@frozen(repr=False)
 class Bracket(Effect[T_co, E_co]):
     """Acquire, use, release; release runs once for every acquire that succeeded."""
 
@@ -484,14 +485,14 @@ class Bracket(Effect[T_co, E_co]):
 
 
 @final
-@dataclass(frozen=True, slots=True, repr=False)
+@frozen(repr=False)
 class AfterCommit(Effect[T_co, E_co]):
     source: Effect[Any, Any]
     effect: Effect[Any, Never]
 
 
 @final
-@dataclass(frozen=True, slots=True, repr=False)
+@frozen(repr=False)
 class Prefetch(Effect[T_co, E_co]):
     """A query whose records come with what their relations load: one statement for each of these."""
 
@@ -502,7 +503,7 @@ class Prefetch(Effect[T_co, E_co]):
 
 
 @final
-@dataclass(frozen=True, slots=True, repr=False)
+@frozen(repr=False)
 class Sleep(Effect[None, Never]):
     seconds: float
 
@@ -529,7 +530,7 @@ Node: TypeAlias = (
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@frozen
 class Step:
     """The function of a `Bind` made by another method: `name` and `argument` are what the user wrote."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -17,6 +17,7 @@ from ommi.effects.origin import origin
 from ommi.effects.paging import Page, page_of, position_of, positioned, require_unpositioned
 from ommi.effects.related import ToMany, ToOne
 from ommi.errors import ConstraintViolation, DatabaseError, MultipleFound, NotFound
+from ommi.frozen import frozen
 from ommi.models import ref, schema_of
 from ommi.models.relations import Relation
 from ommi.query.expressions import (
@@ -64,7 +65,7 @@ Scalar: TypeAlias = (
 
 
 @final
-@dataclass(frozen=True, slots=True, repr=False)
+@frozen(repr=False)
 class Rows(Subquery[T_co], Generic[T_co]):
     """A query for selected columns: its rows are tuples."""
 
@@ -125,7 +126,7 @@ class Rows(Subquery[T_co], Generic[T_co]):
 
 
 @final
-@dataclass(frozen=True, slots=True, repr=False)
+@frozen(repr=False)
 class Query(Generic[M]):
     """A query for records of `M`. Every method gives a new query; a terminal gives an effect."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from typing import Any, Generic, final
 
@@ -12,6 +12,7 @@ from typing_extensions import TypeVar
 from ommi.effects.effect import Answer, Perform
 from ommi.effects.origin import origin
 from ommi.errors import EncodeError
+from ommi.frozen import frozen
 from ommi.query.cursors import after, cursor_of, digest_of
 from ommi.query.expressions import After, And, Column, ExpressionNode, Order, PredicateNode, type_of
 from ommi.query.outline import same
@@ -27,7 +28,7 @@ T = TypeVar("T")
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@frozen
 class Page(Generic[T]):
     """Some rows in order, and the cursors of the pages beside it; `None` where there is none."""
 
@@ -42,7 +43,7 @@ class Page(Generic[T]):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@frozen
 class Paging:
     """How a page is made of rows: the first `width` values are what is read, and `places` have those of the order.
 

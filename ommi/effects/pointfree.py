@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Generic, final
 
 from typing_extensions import TypeVar
 
 from ommi.effects.effect import Effect
+from ommi.frozen import frozen
 
 __all__ = ["alt", "bind", "lash", "map_", "tap"]
 
@@ -23,7 +23,7 @@ E2_co = TypeVar("E2_co", covariant=True)
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@frozen
 class Bind(Generic[T_contra, U_co, E2_co]):
     function: Callable[[T_contra], Effect[U_co, E2_co]]
 
@@ -35,7 +35,7 @@ class Bind(Generic[T_contra, U_co, E2_co]):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@frozen
 class Map(Generic[T_contra, U_co]):
     function: Callable[[T_contra], U_co]
 
@@ -47,7 +47,7 @@ class Map(Generic[T_contra, U_co]):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tap(Generic[T, E2_co]):
     function: Callable[[T], Effect[Any, E2_co]]
 
@@ -59,7 +59,7 @@ class Tap(Generic[T, E2_co]):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@frozen
 class Lash(Generic[E_contra, U_co, E2_co]):
     function: Callable[[E_contra], Effect[U_co, E2_co]]
 
@@ -71,7 +71,7 @@ class Lash(Generic[E_contra, U_co, E2_co]):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@frozen
 class Alt(Generic[E_contra, E2_co]):
     function: Callable[[E_contra], E2_co]
 

@@ -7,13 +7,14 @@ no clock and no randomness; the runtime passes in both.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, TypeAlias, assert_never, final
+
+from ommi.frozen import frozen
 
 __all__ = ["Schedule"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Schedule:
     """A value that says how often, and after which delays in seconds, something is tried again.
 
@@ -83,66 +84,66 @@ class Schedule:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@frozen
 class Recurs:
     times: int
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@frozen
 class Limit:
     times: int
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@frozen
 class Exponential:
     base: float
     factor: float
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@frozen
 class Fibonacci:
     base: float
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@frozen
 class Capped:
     rule: Rule
     seconds: float
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@frozen
 class Within:
     rule: Rule
     seconds: float
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@frozen
 class Jittered:
     rule: Rule
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@frozen
 class Both:
     left: Rule
     right: Rule
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@frozen
 class Union:
     left: Rule
     right: Rule
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@frozen
 class Then:
     first: Rule
     second: Rule

@@ -6,12 +6,12 @@ import sys
 import typing
 from collections import ChainMap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import FrameType, GenericAlias, NoneType, UnionType
 from typing import Annotated, Any, Final, ForwardRef, NewType, TypeVar, Union, get_args, get_origin
 
 import typing_extensions
 
+from ommi.frozen import frozen
 from ommi.models.facts import (
     Check,
     Fact,
@@ -34,7 +34,7 @@ Names = Mapping[str, Any]
 """What annotations that are text can name besides their module's globals."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Bare:
     """An annotation without what surrounds it: the type, whether it may be `None`, and the facts."""
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
+
+from ommi.frozen import frozen
 
 __all__ = ["Attribute", "Blueprint", "Making", "own_annotations"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Attribute:
     """A field as its library declares it.
 
@@ -42,7 +43,7 @@ class Making(Enum):
     """As STORE, with what pydantic keeps beside the values."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Blueprint:
     """A class as its library declares it."""
 

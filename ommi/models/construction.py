@@ -5,18 +5,18 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from keyword import iskeyword
 from types import MemberDescriptorType
 from typing import Any
 
+from ommi.frozen import frozen
 from ommi.models.blueprint import Attribute, Blueprint, Making
 from ommi.models.descriptors import placed, slot_alias
 
 __all__ = ["Source", "compiled", "constructor", "making", "reading", "setter"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Source:
     """Statements, the expression that holds their outcome, and the values of the names both use."""
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
+from ommi.frozen import frozen
 from ommi.models.annotations import Names
 from ommi.models.codec import ModelCodec
 from ommi.models.collection import ModelCollection
@@ -44,7 +44,7 @@ _GENERATED: Final = frozenset({Kind.INT, Kind.UUID})
 _LONGEST_NAME: Final = 63
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Options:
     """What `@ommi_model(…)` was told."""
 

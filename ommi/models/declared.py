@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final, TypeVar, cast
 
+from ommi.frozen import frozen
 from ommi.models.annotations import Names, evaluated
 from ommi.models.blueprint import Attribute
 from ommi.models.remembered import Remembered
@@ -20,7 +20,7 @@ M = TypeVar("M")
 _ATTRIBUTE: Final = "__ommi__"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Declared:
     """A model's schema, its columns as the attributes of a stand-in, and the evaluated annotations of its fields."""
 

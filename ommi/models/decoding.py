@@ -6,11 +6,11 @@ The loop costs what a hand-written one does and the checks; only when it fails i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from ommi.errors import DecodeError
+from ommi.frozen import frozen
 from ommi.models.blueprint import Blueprint
 from ommi.models.construction import Source, compiled, making
 from ommi.schema import Field, Row
@@ -21,7 +21,7 @@ __all__ = ["instances_reader", "rows_reader"]
 Reader = Callable[[Iterable[Row]], list[Any]]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Column:
     """A column of the rows that are read."""
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
+from ommi.frozen import frozen
 from ommi.schema import Field, Schema
 
 __all__ = ["Meant", "Path", "chosen", "linked", "to_one"]
@@ -17,7 +17,7 @@ class Path(NamedTuple):
     targets: tuple[Field, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Meant:
     """A relation, for messages, and what its `on=` says."""
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from ommi.frozen import frozen
 from ommi.models.collection import ModelCollection
 from ommi.models.declared import declared_on, schema_of
 from ommi.models.facts import OnDelete, ReferenceTo
@@ -17,7 +17,7 @@ from ommi.schema import Field, Reference, Schema
 __all__ = ["references_of"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Part:
     """One field's reference: `other` tells which references lead to one model; `named` is the field said there."""
 

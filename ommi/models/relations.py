@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
 
 from ommi.errors import EncodeError
+from ommi.frozen import frozen
 from ommi.models.annotations import Names, spelled
 from ommi.models.blueprint import Blueprint, own_annotations
 from ommi.models.collection import ModelCollection
@@ -24,7 +24,7 @@ __all__ = ["Joined", "Relation", "install_relations", "refuse_relations_as_field
 Key: TypeAlias = tuple[Any, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Joined:
     """A relation, resolved: to a record belong the rows of `target` whose `far` values are its `near` values.
 

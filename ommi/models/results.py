@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, TypeAlias, final, get_args, get_origin
 
 from ommi.errors import DecodeError
+from ommi.frozen import frozen
 from ommi.models.annotations import unwrapped
 from ommi.models.blueprint import Attribute, own_annotations
 from ommi.models.declared import annotation_of, declared_on, schema_of
@@ -22,7 +22,7 @@ Named: TypeAlias = Callable[[Sequence[str]], Callable[[Iterable[Row]], list[Any]
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@frozen
 class Result:
     """What rows are read into. `reader` is given the storage they come from, and then the names of their columns."""
 
@@ -47,7 +47,7 @@ class Result:
         return hash(self.into)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Slot:
     """A value of a row that is converted: its label, its type (`None`: as it is), and the word of a constructor."""
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
+from ommi.frozen import frozen
 from ommi.models.annotations import Names, unwrapped
 from ommi.models.blueprint import Attribute
 from ommi.models.declared import annotation_of
@@ -16,7 +16,7 @@ from ommi.values import FieldType
 __all__ = ["TypedAttribute", "field_type", "typed_attribute"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TypedAttribute:
     """A field's attribute with what its annotation means."""
 

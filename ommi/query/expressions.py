@@ -9,7 +9,6 @@ The operators build nodes, they never compute: `User.age == 3` is a node, so nod
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeAlias, cast, final, overload
@@ -18,6 +17,7 @@ from typing import Literal as OneOf
 from typing_extensions import TypeVar
 
 from ommi.errors import EncodeError, InvalidCursor
+from ommi.frozen import frozen
 from ommi.query.patterns import checked_regex
 from ommi.schema import Field, Schema
 from ommi.values import FieldType, Kind
@@ -530,7 +530,7 @@ ExpressionNode: TypeAlias = Column[Any, Any] | Literal | Arithmetic | Function
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@frozen(eq=False, repr=False)
 class Comparison(Predicate[Any]):
     """`left` against `right`. Two missing values are equal; `<`, `<=`, `>`, `>=` are false where one is missing."""
 
@@ -540,7 +540,7 @@ class Comparison(Predicate[Any]):
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@frozen(eq=False, repr=False)
 class IsNull(Predicate[Any]):
     """The value is missing."""
 
@@ -548,7 +548,7 @@ class IsNull(Predicate[Any]):
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@frozen(eq=False, repr=False)
 class Membership(Predicate[Any]):
     """The operand is one of the values, or missing where `missing` is true. The values are never `None`."""
 
@@ -558,7 +558,7 @@ class Membership(Predicate[Any]):
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@frozen(eq=False, repr=False)
 class InQuery(Predicate[Any]):
     """The operand is one of the values that a query of one column selects; a missing one matches a missing one."""
 
@@ -567,7 +567,7 @@ class InQuery(Predicate[Any]):
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@frozen(eq=False, repr=False)
 class TextMatch(Predicate[Any]):
     """A text against another; false where one is missing. `like`, `ilike` and `regex` have a literal on the right."""
 
@@ -577,7 +577,7 @@ class TextMatch(Predicate[Any]):
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@frozen(eq=False, repr=False)
 class Element(Predicate[Any]):
     """The list field has an element equal to the value (a canonical JSON value); false where the list is missing."""
 
@@ -586,7 +586,7 @@ class Element(Predicate[Any]):
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@frozen(eq=False, repr=False)
 class After(Predicate[Any]):
     """The row comes after one that has these values, in an order that leaves no two rows alike.
 
@@ -601,7 +601,7 @@ class After(Predicate[Any]):
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@frozen(eq=False, repr=False)
 class And(Predicate[Any]):
     """All parts hold; with no parts, true."""
 
@@ -609,7 +609,7 @@ class And(Predicate[Any]):
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@frozen(eq=False, repr=False)
 class Or(Predicate[Any]):
     """A part holds; with no parts, false."""
 
@@ -617,7 +617,7 @@ class Or(Predicate[Any]):
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@frozen(eq=False, repr=False)
 class Not(Predicate[Any]):
     """The part does not hold: exactly its complement."""
 
@@ -628,7 +628,7 @@ PredicateNode: TypeAlias = Comparison | IsNull | Membership | InQuery | TextMatc
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@frozen(eq=False, repr=False)
 class Order:
     """One part of an order; `missing` says where missing values go, `None`: first ascending, last descending."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias, final
 
+from ommi.frozen import frozen
 from ommi.query.expressions import ExpressionNode, Literal, Order, PredicateNode
 from ommi.schema import Field, Schema
 
@@ -31,7 +31,7 @@ __all__ = [
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@frozen
 class Lock:
     """Lock the rows read until the transaction ends."""
 
@@ -40,7 +40,7 @@ class Lock:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@frozen
 class Link:
     """A table whose rows say which rows of two others belong together.
 
@@ -54,7 +54,7 @@ class Link:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@frozen
 class Select:
     """Rows of one table; `columns` is `None` for all fields in the schema's order, which reads instances.
 
@@ -85,7 +85,7 @@ class Select:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@frozen
 class Count:
     """How many rows the query gives, its limit and offset respected. Answered by an `int`."""
 
@@ -93,7 +93,7 @@ class Count:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@frozen
 class Exists:
     """Whether the query gives a row. Answered by a `bool`."""
 
@@ -101,7 +101,7 @@ class Exists:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@frozen
 class OnConflict:
     """What an insert does when a row with the same values of `fields` is there: set `update` from the new row.
 
@@ -113,7 +113,7 @@ class OnConflict:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@frozen
 class Insert:
     """New rows, each of canonical values for all fields in the schema's order, `DEFAULT` where the database assigns.
 
@@ -127,7 +127,7 @@ class Insert:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@frozen
 class Update:
     """Set fields to expressions of the old row, in every row that fits; all or none. Answered by rows matched."""
 
@@ -147,7 +147,7 @@ class Update:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@frozen
 class Delete:
     """Remove every row that fits; all or none. Answered by rows matched."""
 
@@ -156,7 +156,7 @@ class Delete:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@frozen
 class CreateTables:
     """Create what is missing of the tables and indexes, referenced tables first. Answered by `None`.
 
@@ -167,7 +167,7 @@ class CreateTables:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@frozen
 class DropTables:
     """Drop the tables that are there, given with referring tables first. Answered by `None`."""
 
@@ -175,7 +175,7 @@ class DropTables:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@frozen
 class AdvisoryLock:
     """Wait for the lock that a number stands for, and keep it until the transaction ends. Answered by `None`."""
 
@@ -183,7 +183,7 @@ class AdvisoryLock:
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Sql:
     """SQL of the application's own: text, and in between values, which are parameters, and names, which are quoted.
 
@@ -208,7 +208,7 @@ class Sql:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@frozen
 class MongoCommand:
     """A command of a document database: a pipeline of stages on a collection, or the words of a command.
 

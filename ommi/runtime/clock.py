@@ -5,8 +5,9 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Protocol
+
+from ommi.frozen import frozen
 
 __all__ = ["Clock", "SystemClock"]
 
@@ -27,7 +28,7 @@ class Clock(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SystemClock:
     """The machine's clock, and the default source of randomness."""
 

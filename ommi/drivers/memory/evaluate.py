@@ -6,13 +6,13 @@ import json
 import operator
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, TypeAlias, assert_never, final
 
 from ommi.drivers.arithmetic import ARITHMETIC
 from ommi.drivers.memory.forms import stored
 from ommi.errors import QueryRejected
+from ommi.frozen import frozen
 from ommi.query.expressions import (
     After,
     And,
@@ -61,7 +61,7 @@ _TEXT: Final[Mapping[str, Callable[[str], Any]]] = {
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@frozen
 class Evaluation:
     """Evaluates over the rows of one schema; `subquery` answers a query of one column."""
 

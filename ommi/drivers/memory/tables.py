@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from operator import itemgetter
 from typing import Any, Final, Protocol, TypeAlias, final
 
 from ommi.drivers.memory.evaluate import Evaluation, Stored, Test
 from ommi.errors import SchemaMismatch
+from ommi.frozen import frozen
 from ommi.query.checks import check_predicates
 from ommi.schema import CheckRule, Field, Index, Reference, Schema
 from ommi.values import Kind
@@ -95,7 +96,7 @@ class Lookup:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@frozen
 class UniqueRule:
     """The key, or a unique index; `constraint` is `None` for the key."""
 
@@ -105,7 +106,7 @@ class UniqueRule:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReferenceRule:
     """A reference, and the rows by what they refer to."""
 
@@ -258,7 +259,7 @@ _PRESENT: Final = object()
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@frozen
 class View:
     """What one reader sees: what is there, but for the older images that are meant for it, the oldest first."""
 

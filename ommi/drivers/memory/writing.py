@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, final
 from uuid import uuid4
@@ -17,6 +16,7 @@ from ommi.drivers.memory.rules import require, require_unique
 from ommi.drivers.memory.tables import Catalog, Journal, Lookup, Table, View, check_columns
 from ommi.drivers.violations import still_referred
 from ommi.errors import QueryRejected
+from ommi.frozen import frozen
 from ommi.query.statements import CreateTables, Delete, DropTables, Insert, OnConflict, Update
 from ommi.schema import Field, Schema
 from ommi.values import DEFAULT, MAX_INT, Kind
@@ -25,7 +25,7 @@ __all__ = ["Writer"]
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@frozen
 class Writer:
     """Writes statements of one transaction: it sees what is there and notes in the journal how to undo it."""
 

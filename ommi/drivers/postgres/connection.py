@@ -7,7 +7,7 @@ import ssl
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, final
 
 import asyncpg
@@ -15,6 +15,7 @@ import asyncpg
 from ommi.drivers.postgres.errors import failed_to_connect, stale_plan
 from ommi.drivers.registry import redacted
 from ommi.errors import ConnectionFailed
+from ommi.frozen import frozen
 
 __all__ = ["Connection", "Endpoint"]
 
@@ -24,7 +25,7 @@ _PATIENCE: Final = 10.0
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@frozen
 class Endpoint:
     """Where to connect, and how."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, Final, TypeAlias, final
@@ -14,6 +13,7 @@ from ommi.drivers.postgres.copying import COPIED, copied
 from ommi.drivers.postgres.dialect import array_of, clamped, quoted
 from ommi.drivers.sql.compiler import Compiler
 from ommi.errors import EncodeError
+from ommi.frozen import frozen
 from ommi.query.statements import Insert
 from ommi.schema import Field, Row, Schema
 from ommi.values import DEFAULT, Kind
@@ -70,7 +70,7 @@ def _is_assigned_here(field: Field) -> bool:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Insertion:
     compiler: Compiler
     statement: Insert

@@ -6,13 +6,13 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, Final, final
 
 from ommi.drivers.driver import PoolStats
 from ommi.drivers.postgres.connection import Connection
 from ommi.drivers.violations import action
 from ommi.errors import PoolTimeout
+from ommi.frozen import frozen
 from ommi.query.statements import Statement
 
 __all__ = ["CLOSED", "Closed", "Lease", "Pool", "PoolOptions"]
@@ -28,7 +28,7 @@ class Closed(RuntimeError):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@frozen
 class PoolOptions:
     """How many connections, and for how long; times are in seconds."""
 

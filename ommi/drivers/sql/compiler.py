@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, Generic, NamedTuple, TypeAlias, assert_never, final
 
 from typing_extensions import TypeVar
@@ -11,6 +10,7 @@ from typing_extensions import TypeVar
 from ommi.drivers.sql.dialect import Dialect
 from ommi.drivers.sql.fragment import Encode, Fragment, Place, encoder, fill, joined, places, render, text
 from ommi.drivers.sql.translation import Scope, Translation
+from ommi.frozen import frozen
 from ommi.query.expressions import ExpressionNode, Literal
 from ommi.query.outline import outline
 from ommi.query.statements import Count, Delete, Exists, Link, OnConflict, Select, Sql, Update, schemas_of
@@ -34,7 +34,7 @@ class Prepared(NamedTuple):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@frozen
 class InsertPlan:
     """How rows of one model are inserted: `encode` makes the parameters of a row of canonical values."""
 
@@ -43,7 +43,7 @@ class InsertPlan:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Shape:
     sql: str
     encode: Encode | None

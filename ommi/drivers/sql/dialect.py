@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, final
 
 from ommi.drivers.sql.fragment import Place
+from ommi.frozen import frozen
 from ommi.query.expressions import ArithmeticOperator, FunctionName, TextOperator
 from ommi.query.statements import Lock
 from ommi.schema import Field, Schema
@@ -16,7 +17,7 @@ __all__ = ["Dialect", "OrderKey", "TextForm", "ValueForm", "Vocabulary"]
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@frozen
 class ValueForm:
     """A condition on `{0}` and a parameter `{1}`, which `dump` makes of a canonical value, or of a list of them."""
 
@@ -25,7 +26,7 @@ class ValueForm:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@frozen
 class TextForm:
     """A text operator on `{0}`.
 
@@ -39,7 +40,7 @@ class TextForm:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@frozen
 class OrderKey:
     """What is compared and ordered in place of a value: `template` makes it of `{0}`, `dump` of a canonical value.
 
@@ -52,7 +53,7 @@ class OrderKey:
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Vocabulary:
     """The words for expressions in one place of SQL: in statements, or in the schema. What is missing is refused."""
 
@@ -78,7 +79,7 @@ class Vocabulary:
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Dialect:
     """One SQL database."""
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import string
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias, final
 
+from ommi.frozen import frozen
 from ommi.values import Kind
 
 __all__ = ["Encode", "Fragment", "Place", "encoder", "fill", "joined", "places", "render", "text"]
@@ -15,7 +15,7 @@ Encode: TypeAlias = Callable[[Sequence[Any]], Sequence[Any]]
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Place:
     """A parameter: which of a statement's values it takes (a slice: a list of them), and how it is written.
 

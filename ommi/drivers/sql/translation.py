@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NoReturn, assert_never, final
 
 from ommi.drivers.sql.dialect import Dialect, Vocabulary
 from ommi.drivers.sql.fragment import Fragment, Place, fill, joined, text
 from ommi.drivers.sql.normalize import normalized
 from ommi.errors import QueryRejected, UnsupportedOperation
+from ommi.frozen import frozen
 from ommi.query.expressions import (
     NEGATED,
     After,
@@ -44,7 +45,7 @@ _WIDEST = 100
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@frozen
 class Scope:
     """The table whose columns are meant, and what stands before their names."""
 
@@ -54,7 +55,7 @@ class Scope:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@frozen
 class Parts:
     """A query's parts, translated."""
 
@@ -412,7 +413,7 @@ class Translation:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Position:
     """One part of an order, and the value in it of the row that others come after.
 

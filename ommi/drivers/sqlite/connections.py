@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
 from ommi.drivers.sqlite.functions import install
 from ommi.errors import ConnectionFailed, DatabaseError, LockTimeout
+from ommi.frozen import frozen
 
 __all__ = ["OLDEST", "Location", "Synchronous", "check_version", "prepare"]
 
@@ -28,7 +28,7 @@ def check_version(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> Non
         )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Location:
     """A database and how it is to be opened; `path` is `None` for one in memory."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, TypeAlias, assert_never, final
 
@@ -14,6 +13,7 @@ from ommi.drivers.sql.fragment import Fragment, fill, joined, text
 from ommi.drivers.sql.translation import Scope, Translation
 from ommi.drivers.violations import missing_row, still_referred
 from ommi.errors import ForeignKeyViolation
+from ommi.frozen import frozen
 from ommi.query.expressions import Literal
 from ommi.query.outline import outline
 from ommi.query.statements import (
@@ -41,7 +41,7 @@ Going: TypeAlias = Callable[[str], Fragment]
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@frozen
 class ForeignKey:
     """A foreign key in the database: its table and columns, and those it refers to (`None`: the key there)."""
 

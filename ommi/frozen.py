@@ -1,0 +1,145 @@
+"""Classes of frozen values: dataclasses whose methods are written when they are first needed.
+
+`@dataclass(frozen=True)` compiles six methods of a class as soon as it is declared: for the hundred of Ommi that was
+half the time of `import ommi`. And it sets each attribute through `object.__setattr__`, which makes a new instance
+three to five times as expensive as one of a class whose instances can be changed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Any, Final, NoReturn, TypeVar, dataclass_transform, overload
+
+__all__ = ["frozen"]
+
+T = TypeVar("T")
+
+_FEW: Final = 3
+"""So many attributes are set one by one; with more it pays to open a new instance and to close it again."""
+
+
+@overload
+def frozen(cls: type[T], /) -> type[T]: ...
+@overload
+def frozen(*, eq: bool = True, repr: bool = True) -> Callable[[type[T]], type[T]]: ...
+@dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field,))
+def frozen(cls: type[Any] | None = None, /, *, eq: bool = True, repr: bool = True) -> Any:
+    """`@dataclass(frozen=True, slots=True)`, for classes that nobody inherits from.
+
+    `eq=False` and `repr=False` leave these methods to what the class inherits; those it defines itself always stay.
+    """
+    if cls is None:
+        return lambda declared: _frozen(declared, eq, repr)
+    return _frozen(cls, eq, repr)
+
+
+def _frozen(declared: type[Any], eq: bool, repr: bool) -> Any:
+    if declared.__doc__ is None:  # dataclasses would write the signature, which is not there yet
+        declared.__doc__ = f"{declared.__name__}({', '.join(declared.__annotations__)})"
+    own = declared.__dict__
+    cls: Any = dataclasses.dataclass(init=False, repr=False, eq=False, slots=True)(declared)
+    cls.__init__ = _first_init(cls)
+    cls.__setattr__ = cls.__delattr__ = _refuse
+    cls.__setstate__ = _restore
+    cls.__init_subclass__ = classmethod(_refuse_subclass)
+    if eq and "__eq__" not in own:
+        cls.__eq__ = _first_eq(cls)
+        cls.__hash__ = _first_hash(cls)
+    if repr and "__repr__" not in own:
+        cls.__repr__ = _repr
+    return cls
+
+
+def _first_init(cls: Any) -> Callable[..., None]:
+    def init(self: Any, *args: Any, **kwargs: Any) -> None:
+        cls.__init__ = _init(cls)
+        cls.__init__(self, *args, **kwargs)
+
+    return init
+
+
+def _first_eq(cls: Any) -> Callable[[Any, object], bool]:
+    def eq(self: Any, other: object) -> bool:
+        values = _values(cls)
+        cls.__eq__ = lambda self, other: values(self) == values(other) if other.__class__ is cls else NotImplemented
+        return cls.__eq__(self, other)  # type: ignore[no-any-return]
+
+    return eq
+
+
+def _first_hash(cls: Any) -> Callable[[Any], int]:
+    def hashed(self: Any) -> int:
+        values = _values(cls)
+        cls.__hash__ = lambda self: hash(values(self))
+        return hash(values(self))
+
+    return hashed
+
+
+def _values(cls: Any) -> Callable[[Any], tuple[Any, ...]]:
+    """A function that gives the values instances are compared by."""
+    names = [field.name for field in dataclasses.fields(cls) if field.compare]
+    if len(names) > 1:
+        return attrgetter(*names)
+    return lambda self: tuple([getattr(self, name) for name in names])
+
+
+def _init(cls: Any) -> Callable[..., None]:
+    """The `__init__` that a dataclass would have."""
+    names: dict[str, Any] = {"absent": _ABSENT}
+    parameters: list[str] = []
+    given: dict[str, str] = {}
+    for field in dataclasses.fields(cls):
+        name = field.name
+        if not field.init:
+            continue
+        given[name] = name
+        if field.default_factory is not dataclasses.MISSING:
+            names[f"make_{name}"] = field.default_factory
+            parameters.append(f"{name}=absent")
+            given[name] = f"make_{name}() if {name} is absent else {name}"
+        elif field.default is not dataclasses.MISSING:
+            names[f"default_{name}"] = field.default
+            parameters.append(f"{name}=default_{name}")
+        else:
+            parameters.append(name)
+    if len(given) <= _FEW:
+        names.update((f"set_{name}", getattr(cls, name).__set__) for name in given)
+        lines = [f"set_{name}(self, {value})" for name, value in given.items()]
+    else:
+        names["turn"] = object.__dict__["__class__"].__set__
+        plain = {"__slots__": (), "__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
+        names["open"] = type(cls.__name__, (cls,), plain, opened=True)
+        names["closed"] = cls
+        lines = ["turn(self, open)", *(f"self.{name} = {value}" for name, value in given.items())]
+        lines.append("self.__class__ = closed")
+    if hasattr(cls, "__post_init__"):
+        lines.append("self.__post_init__()")
+    # the text holds nothing but the names of fields of Ommi's own classes
+    exec("\n  ".join([f"def __init__(self, {', '.join(parameters)}):", *lines, "pass"]), names)  # noqa: S102
+    init: Callable[..., None] = names["__init__"]
+    return init
+
+
+_ABSENT: Final = object()
+
+
+def _refuse(self: object, name: str, *_: object) -> NoReturn:
+    raise dataclasses.FrozenInstanceError(f"{name!r} cannot be changed: a {type(self).__name__} is a value")
+
+
+def _refuse_subclass(cls: type[Any], *, opened: bool = False) -> None:
+    if not opened:
+        raise TypeError(f"nobody inherits from {cls.__bases__[0].__name__}")
+
+
+def _restore(self: object, state: tuple[object, dict[str, object]]) -> None:
+    for name, value in state[1].items():
+        object.__setattr__(self, name, value)
+
+
+def _repr(self: Any) -> str:
+    parts = [f"{field.name}={getattr(self, field.name)!r}" for field in dataclasses.fields(self) if field.repr]
+    return f"{type(self).__qualname__}({', '.join(parts)})"
