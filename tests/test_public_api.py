@@ -8,6 +8,7 @@ import tomllib
 from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -205,6 +206,50 @@ def test_importing_ommi_imports_no_driver_of_its_own() -> None:
     loaded = python("import sys, ommi; print(*sys.modules)").split()
     drivers = {name for name in loaded if name.startswith("ommi.drivers.")}
     assert drivers == {"ommi.drivers.driver", "ommi.drivers.registry"}
+
+
+def test_importing_ommi_imports_no_slow_module_that_its_dependencies_do_without() -> None:
+    imported = """
+        import sys
+        import anyio, returns.context, returns.future, returns.result
+        from anyio import CancelScope, get_cancelled_exc_class
+        before = set(sys.modules)
+        import ommi
+        print(*(set(sys.modules) - before))
+    """
+    slow = {
+        "asyncio",
+        "concurrent",
+        "email",
+        "importlib.metadata",
+        "logging",
+        "pathlib",
+        "sqlite3",
+        "ssl",
+        "subprocess",
+    }
+    assert slow & set(python(dedent(imported)).split()) == set()
+
+
+COMPILING_IS_WATCHED = """
+import sys
+
+def watch(event, arguments):
+    if event == "compile" and arguments[1] == "<string>":
+        compiled.append(arguments)
+
+compiled = []
+import anyio, returns.context, returns.future, returns.result
+from anyio import CancelScope, get_cancelled_exc_class
+sys.addaudithook(watch)
+import ommi
+print(len(compiled))
+"""
+
+
+def test_importing_ommi_compiles_hardly_anything() -> None:
+    # a frozen dataclass compiles some six methods, which made the import twice as slow; `ommi.frozen` does it later
+    assert int(python(COMPILING_IS_WATCHED)) < 50
 
 
 IMPORTING_IS_WATCHED = """

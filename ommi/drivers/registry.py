@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from importlib.metadata import entry_points
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ommi.drivers.driver import Driver
 from ommi.errors import ConnectionFailed
 from ommi.frozen import frozen
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoints
 
 __all__ = ["GROUP", "Connect", "driver_for", "redacted", "schemes"]
 
@@ -54,7 +56,7 @@ def driver_for(url: str, /, **options: Any) -> Driver:
             retryable=False,
             hint=f"begin it with one of {_known()}; sqlite:///file.db, for example",
         )
-    for entry_point in entry_points(group=GROUP, name=scheme):
+    for entry_point in _registered().select(name=scheme):
         with_entry_point: Connect = _loaded(scheme, entry_point.load)
         return with_entry_point(url, **options)
     built_in = _BUILT_IN.get(scheme)
@@ -67,7 +69,13 @@ def driver_for(url: str, /, **options: Any) -> Driver:
 def schemes() -> tuple[str, ...]:
     """The schemes of all drivers that are installed, sorted."""
     own = {scheme for scheme, built_in in _BUILT_IN.items() if built_in.extra is None}
-    return tuple(sorted({*own, *entry_points(group=GROUP).names}))
+    return tuple(sorted({*own, *_registered().names}))
+
+
+def _registered() -> EntryPoints:
+    from importlib.metadata import entry_points  # here, because it is slow to import
+
+    return entry_points(group=GROUP)
 
 
 def redacted(url: str) -> str:

@@ -7,7 +7,6 @@ A record is read when the effect is made, so a later change of the instance chan
 from __future__ import annotations
 
 from collections.abc import Iterable
-from hashlib import sha256
 from typing import Any
 
 from typing_extensions import TypeVar
@@ -149,6 +148,8 @@ def advisory_lock(key: int | str, /) -> Effect[None, DatabaseError]:
     """
     number: object = key
     if isinstance(number, str):
+        from hashlib import sha256
+
         number = int.from_bytes(sha256(number.encode()).digest()[:8], signed=True)
     if type(number) is not int or not MIN_INT <= number <= MAX_INT:
         raise TypeError(f"advisory_lock(…) takes a text or a whole number of 64 bits, not {key!r}")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
-
 from ommi.query.expressions import (
     INT,
     STR,
@@ -60,6 +58,8 @@ def constraint_name(prefix: str, table: str, *parts: str) -> str:
     encoded = name.encode()
     if len(encoded) <= _LONGEST:
         return name
+    from hashlib import sha256
+
     digest = sha256(encoded).hexdigest()[:8]
     return f"{encoded[: _LONGEST - 9].decode(errors='ignore')}_{digest}"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Coroutine
 from contextvars import copy_context
 from typing import Any
@@ -17,6 +16,8 @@ def start(function: Callable[[], Coroutine[Any, Any, None]]) -> object:
 
     Keep what is returned as long as the task is wanted. The function lets nothing but its own cancellation through.
     """
+    import asyncio  # here, because it is slow to import, and trio does without
+
     if get_cancelled_exc_class() is asyncio.CancelledError:
         return asyncio.create_task(function())
     from trio.lowlevel import spawn_system_task

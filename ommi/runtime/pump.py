@@ -5,15 +5,11 @@ A program that waits for one thing at a time runs in the task that called `run`,
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Coroutine
 from contextlib import suppress
-from typing import Any, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 
 import anyio
 from anyio import CancelScope, get_cancelled_exc_class
-from anyio.abc import TaskGroup
-from anyio.lowlevel import checkpoint_if_cancelled
 from returns.result import Success
 
 from ommi.drivers.driver import Driver, Request, Transaction
@@ -45,7 +41,11 @@ from ommi.runtime.perform import answer, request
 from ommi.runtime.trace import Trace
 from ommi.runtime.tracing import Recorder, RecordingDriver, RecordingTransaction
 from ommi.runtime.turns import Turn, current_turn, joining
+from ommi.runtime.undisturbed import undisturbed
 from ommi.values import Storage
+
+if TYPE_CHECKING:
+    from anyio.abc import TaskGroup
 
 __all__ = ["Pump"]
 
@@ -311,7 +311,7 @@ class _Run:
                     ending, payload = await self.pump.call(call)
                 else:
                     with CancelScope(shield=True):
-                        (ending, payload), reason = await _undisturbed(self.pump.call(call))
+                        (ending, payload), reason = await undisturbed(self.pump.call(call))
             except BaseException as stopped:  # a cancellation, or the end of the whole process
                 await self.unwind(_ends(call, CANCELLED, None))
                 if isinstance(stopped, get_cancelled_exc_class()):
@@ -357,6 +357,8 @@ class _Run:
         assert calls is not None
         if stopped is None and calls.was_interrupted:
             # the program heard of the cancellation by one of its calls, and ended before this task did
+            from anyio.lowlevel import checkpoint_if_cancelled  # here, because it is slow to import
+
             try:
                 await checkpoint_if_cancelled()
             except get_cancelled_exc_class() as reason:
@@ -382,20 +384,6 @@ class _Run:
             left = [call, *self.advance([(None, CANCELLED, None)])]
         with CancelScope(shield=True), suppress(get_cancelled_exc_class()):
             await self.drive(left)
-
-
-async def _undisturbed(making: Coroutine[Any, Any, Outcome]) -> tuple[Outcome, BaseException | None]:
-    """What a coroutine returns, and what cancelled it meanwhile: `Task.cancel()` passes through a shielded scope."""
-    if get_cancelled_exc_class() is not asyncio.CancelledError:
-        return await making, None
-    task = asyncio.ensure_future(making)
-    reason: BaseException | None = None
-    while not task.done():
-        try:
-            await asyncio.wait([task])
-        except asyncio.CancelledError as cancelled:
-            reason = reason or cancelled
-    return task.result(), reason
 
 
 class _Calls:
