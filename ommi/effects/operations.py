@@ -37,7 +37,7 @@ def add(record: M, /) -> Effect[M, ConstraintViolation | DatabaseError]:
         row = schema.codec.read(record)
     except EncodeError as error:
         return _refused(error)
-    return Perform(Insert(schema, (row,)), Answer.RECORD, targets=(record,), origin=origin())
+    return Perform(Insert(schema, (row,)), Answer.RECORD, None, None, None, (record,), origin())
 
 
 def add_all(records: Iterable[M], /) -> Effect[list[M], ConstraintViolation | DatabaseError]:
@@ -56,7 +56,7 @@ def add_all(records: Iterable[M], /) -> Effect[list[M], ConstraintViolation | Da
         rows = tuple([read(record) for record in found])
     except EncodeError as error:
         return _refused(error)
-    return Perform(Insert(schema, rows), Answer.RECORDS, targets=tuple(found), origin=origin())
+    return Perform(Insert(schema, rows), Answer.RECORDS, None, None, None, tuple(found), origin())
 
 
 def save(record: M, /) -> Effect[M, NotFound | StaleRecord | ConstraintViolation | DatabaseError]:
@@ -87,7 +87,7 @@ def save(record: M, /) -> Effect[M, NotFound | StaleRecord | ConstraintViolation
     if not assignments:
         assignments = tuple((f, _literal(f, value)) for f, value in zip(schema.fields, values, strict=True) if f.is_key)
     statement = Update(schema, assignments, where)
-    return Perform(statement, Answer.SAVED, row=tuple(values), targets=(record,), origin=origin())
+    return Perform(statement, Answer.SAVED, None, tuple(values), None, (record,), origin())
 
 
 def upsert(
@@ -117,7 +117,7 @@ def upsert(
     except EncodeError as error:
         return _refused(error)
     statement = Insert(schema, (row,), OnConflict(fields, updated))
-    return Perform(statement, Answer.RECORD, targets=(record,), origin=origin())
+    return Perform(statement, Answer.RECORD, None, None, None, (record,), origin())
 
 
 def delete(record: object, /) -> Effect[None, NotFound | ConstraintViolation | DatabaseError]:
@@ -127,7 +127,7 @@ def delete(record: object, /) -> Effect[None, NotFound | ConstraintViolation | D
         where = _key_is(schema, schema.codec.read(record), "delete")
     except EncodeError as error:
         return _refused(error)
-    return Perform(DeleteStatement(schema, where), Answer.DELETED, origin=origin())
+    return Perform(DeleteStatement(schema, where), Answer.DELETED, None, None, None, (), origin())
 
 
 def reload(record: M, /) -> Effect[M, NotFound | DatabaseError]:
@@ -137,7 +137,7 @@ def reload(record: M, /) -> Effect[M, NotFound | DatabaseError]:
         where = _key_is(schema, schema.codec.read(record), "reload")
     except EncodeError as error:
         return _refused(error)
-    return Perform(Select(schema, where=where), Answer.ONE, origin=origin())
+    return Perform(Select(schema, None, where), Answer.ONE, None, None, None, (), origin())
 
 
 def advisory_lock(key: int | str, /) -> Effect[None, DatabaseError]:
@@ -153,7 +153,7 @@ def advisory_lock(key: int | str, /) -> Effect[None, DatabaseError]:
         number = int.from_bytes(sha256(number.encode()).digest()[:8], signed=True)
     if type(number) is not int or not MIN_INT <= number <= MAX_INT:
         raise TypeError(f"advisory_lock(…) takes a text or a whole number of 64 bits, not {key!r}")
-    return Perform(AdvisoryLock(number), Answer.PLAIN, origin=origin())
+    return Perform(AdvisoryLock(number), Answer.PLAIN, None, None, None, (), origin())
 
 
 class SchemaOperations:
@@ -167,12 +167,12 @@ class SchemaOperations:
         A table that is there but does not fit its model is a `SchemaMismatch`. Without a collection, the global one.
         """
         schemas = ordered(global_collection() if collection is None else collection)
-        return Perform(CreateTables(tuple(schemas)), Answer.PLAIN, origin=origin())
+        return Perform(CreateTables(tuple(schemas)), Answer.PLAIN, None, None, None, (), origin())
 
     def drop(self, collection: ModelCollection | None = None) -> Effect[None, ConstraintViolation | DatabaseError]:
         """Drop the tables that are there, all or none, referring tables first; their rows are gone."""
         schemas = ordered(global_collection() if collection is None else collection)
-        return Perform(DropTables(tuple(reversed(schemas))), Answer.PLAIN, origin=origin())
+        return Perform(DropTables(tuple(reversed(schemas))), Answer.PLAIN, None, None, None, (), origin())
 
 
 def _refused(error: EncodeError) -> Effect[Any, Any]:

@@ -12,7 +12,7 @@ __all__ = ["origin"]
 
 def origin() -> Origin | None:
     """The innermost line of the call stack that lies outside Ommi."""
-    frame: FrameType | None = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(2)  # this function, and the one of Ommi's that called it, are passed
     while frame is not None:
         name: str = frame.f_globals.get("__name__", "")
         if not name.startswith("ommi.") and name != "ommi":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from itertools import islice
 from typing import Any, Generic, final
 
@@ -12,7 +11,7 @@ from typing_extensions import TypeVar
 from ommi.effects.effect import Answer, Perform
 from ommi.effects.origin import origin
 from ommi.errors import EncodeError
-from ommi.frozen import frozen
+from ommi.frozen import frozen, replace
 from ommi.query.cursors import after, cursor_of, digest_of
 from ommi.query.expressions import After, And, Column, ExpressionNode, Order, PredicateNode, type_of
 from ommi.query.outline import same

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, assert_never
 
 from ommi.effects.effect import (
@@ -38,6 +37,7 @@ from ommi.effects.effect import (
 )
 from ommi.effects.paging import asked
 from ommi.effects.related import Related, among
+from ommi.frozen import replace
 from ommi.query.expressions import Literal
 from ommi.query.statements import (
     AdvisoryLock,

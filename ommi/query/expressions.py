@@ -818,7 +818,7 @@ STR = _plain(Kind.STR, "str", str)
 
 
 def _compare(operator: ComparisonOperator, left: object, right: object, said: str | None = None) -> Comparison | Any:
-    like = left if isinstance(left, Expression) else cast("Expression[Any, Any]", right)
+    like: Any = left if isinstance(left, Expression) else right
     if right is None or left is None:
         if operator not in ("==", "!="):
             raise TypeError(
@@ -826,9 +826,9 @@ def _compare(operator: ComparisonOperator, left: object, right: object, said: st
             )
         missing = IsNull(node(like))
         return missing if operator == "==" else Not(missing)
-    if operator not in ("==", "!="):
+    if operator != "==" and operator != "!=":
         _ordered(like, said or operator)
-    return Comparison(operator, node(like), operand(right, like))
+    return Comparison(operator, like, operand(right, like))
 
 
 def _ordered(expression: Expression[Any, Any], said: str) -> ExpressionNode:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from copy import copy
-from dataclasses import replace
 from itertools import islice
 from operator import itemgetter
 from typing import Any, Final, TypeAlias
@@ -18,6 +17,7 @@ from typing import Any, Final, TypeAlias
 from ommi.effects.effect import Answer, Keys, Perform
 from ommi.effects.related import among
 from ommi.errors import OmmiError
+from ommi.frozen import replace
 from ommi.query.expressions import And, Column, Comparison, ExpressionNode, Literal, PredicateNode
 from ommi.query.statements import Select, is_write
 from ommi.runtime.calls import Batch, Command, Execute, Group

@@ -7,7 +7,6 @@ is `masked` is not interrupted: a cancellation waits until it is through.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from ommi.effects.effect import (
@@ -27,6 +26,7 @@ from ommi.effects.effect import (
 )
 from ommi.effects.text import effect_text
 from ommi.errors import OmmiError, StatementTimeout, UnsupportedOperation
+from ommi.frozen import replace
 from ommi.runtime.calls import Begin, Commit, Ending, Mark, Marking, Pause, Rollback
 from ommi.runtime.clock import Clock
 from ommi.runtime.interpreter import Fiber, Fork, Joined, OpenTransaction, Outcome, ScopeSteps, fill

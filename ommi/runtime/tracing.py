@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import replace
 from time import perf_counter
 from typing import Any, TypeVar, final
 
 from ommi.drivers.driver import Capabilities, Driver, Request, Transaction
 from ommi.effects.effect import Perform
 from ommi.effects.text import operation_text
+from ommi.frozen import replace
 from ommi.query.statements import schemas_of
 from ommi.runtime.trace import Operation, StepKind, Trace, TraceStep
 from ommi.schema import Row

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import NoReturn, assert_never, final
 
 from ommi.drivers.sql.dialect import Dialect, Vocabulary
 from ommi.drivers.sql.fragment import Fragment, Place, fill, joined, text
 from ommi.drivers.sql.normalize import normalized
 from ommi.errors import QueryRejected, UnsupportedOperation
-from ommi.frozen import frozen
+from ommi.frozen import frozen, replace
 from ommi.query.expressions import (
     NEGATED,
     After,
