@@ -103,7 +103,7 @@ def _values(cls: Any) -> Callable[[Any], tuple[Any, ...]]:
 
 def _init(cls: Any) -> Callable[..., None]:
     """The `__init__` that a dataclass would have."""
-    names: dict[str, Any] = {"absent": _ABSENT}
+    names: dict[str, Any] = {"__absent": _ABSENT}  # no field begins so
     parameters: list[str] = []
     given: dict[str, str] = {}
     for field in dataclasses.fields(cls):
@@ -112,24 +112,24 @@ def _init(cls: Any) -> Callable[..., None]:
             continue
         given[name] = name
         if field.default_factory is not dataclasses.MISSING:
-            names[f"make_{name}"] = field.default_factory
-            parameters.append(f"{name}=absent")
-            given[name] = f"make_{name}() if {name} is absent else {name}"
+            names[f"__make_{name}"] = field.default_factory
+            parameters.append(f"{name}=__absent")
+            given[name] = f"__make_{name}() if {name} is __absent else {name}"
         elif field.default is not dataclasses.MISSING:
-            names[f"default_{name}"] = field.default
-            parameters.append(f"{name}=default_{name}")
+            names[f"__default_{name}"] = field.default
+            parameters.append(f"{name}=__default_{name}")
         else:
             parameters.append(name)
     if len(given) <= _FEW:
-        names.update((f"set_{name}", getattr(cls, name).__set__) for name in given)
-        lines = [f"set_{name}(self, {value})" for name, value in given.items()]
+        names.update((f"__set_{name}", getattr(cls, name).__set__) for name in given)
+        lines = [f"__set_{name}(self, {value})" for name, value in given.items()]
     else:
-        names["turn"] = object.__dict__["__class__"].__set__
+        names["__turn"] = object.__dict__["__class__"].__set__
         plain = {"__slots__": (), "__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
-        names["open"] = type(cls.__name__, (cls,), plain, opened=True)
-        names["closed"] = cls
-        lines = ["turn(self, open)", *(f"self.{name} = {value}" for name, value in given.items())]
-        lines.append("self.__class__ = closed")
+        names["__open"] = type(cls.__name__, (cls,), plain, opened=True)
+        names["__closed"] = cls
+        lines = ["__turn(self, __open)", *(f"self.{name} = {value}" for name, value in given.items())]
+        lines.append("self.__class__ = __closed")
     if hasattr(cls, "__post_init__"):
         lines.append("self.__post_init__()")
     # the text holds nothing but the names of fields of Ommi's own classes
@@ -140,10 +140,10 @@ def _init(cls: Any) -> Callable[..., None]:
 
 def _replace(cls: Any) -> Callable[..., Any]:
     given = [field.name for field in dataclasses.fields(cls) if field.init]
-    parameters = ", ".join(f"{name}=absent" for name in given)
-    arguments = ", ".join(f"{name}=self.{name} if {name} is absent else {name}" for name in given)
-    names: dict[str, Any] = {"absent": _ABSENT, "cls": cls}
-    exec(f"def replaced(self, /, *, {parameters}): return cls({arguments})", names)  # noqa: S102
+    parameters = ", ".join(f"{name}=__absent" for name in given)
+    arguments = ", ".join(f"{name}=self.{name} if {name} is __absent else {name}" for name in given)
+    names: dict[str, Any] = {"__absent": _ABSENT, "__cls": cls}
+    exec(f"def replaced(self, /, *, {parameters}): return __cls({arguments})", names)  # noqa: S102
     replaced: Callable[..., Any] = names["replaced"]
     return replaced
 

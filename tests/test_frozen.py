@@ -48,6 +48,22 @@ class Positive:
             raise ValueError(self.number)
 
 
+@frozen
+class Awkward:
+    closed: int
+    open: int
+    turn: int
+    absent: int
+    cls: int
+    names: list[int] = field(default_factory=list)
+
+
+@frozen
+class AwkwardFew:
+    set_value: int
+    value: int
+
+
 BOTH: Any = pytest.mark.parametrize("value", [Few("Ada"), Many(1)], ids=["few", "many"])
 
 
@@ -123,6 +139,13 @@ def test_a_value_is_made_from_another_one_with_a_part_replaced() -> None:
     for _ in range(2):
         assert replace(Many(1), b="x", d=[3]) == Many(1, "x", d=[3])
     assert dataclasses.replace(Many(1), b="x") == Many(1, "x")
+
+
+def test_parts_may_have_any_name() -> None:
+    made = Awkward(1, 2, 3, 4, 5)
+    assert (made.closed, made.open, made.turn, made.absent, made.cls, made.names) == (1, 2, 3, 4, 5, [])
+    assert replace(made, cls=6) == Awkward(1, 2, 3, 4, 6)
+    assert repr(AwkwardFew(1, 2)) == "AwkwardFew(set_value=1, value=2)"
 
 
 def test_what_is_replaced_goes_through_what_the_class_says() -> None:
