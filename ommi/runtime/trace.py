@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Generic, TypeAlias, final
 from typing import Literal as OneOf
 
@@ -11,6 +10,7 @@ from returns.result import Failure, Success
 from typing_extensions import TypeVar
 
 from ommi.errors import Origin
+from ommi.frozen import frozen
 
 __all__ = ["Operation", "StepKind", "Trace", "TraceStep", "Traced"]
 
@@ -21,7 +21,7 @@ StepKind: TypeAlias = OneOf["statement", "begin", "commit", "rollback", "savepoi
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@frozen
 class Operation:
     """An operation of the program, and the line of code that built it."""
 
@@ -31,7 +31,7 @@ class Operation:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@frozen
 class TraceStep:
     """One thing asked of the database.
 
@@ -72,7 +72,7 @@ class TraceStep:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@frozen
 class Trace:
     """The steps of a run, in the order in which they ended."""
 
@@ -100,7 +100,7 @@ def _many(number: int, word: str) -> str:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@frozen
 class Traced(Generic[T_co, E_co]):
     """How a run came out, and what it asked its database."""
 
