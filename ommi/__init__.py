@@ -49,6 +49,7 @@ from ommi.errors import (
     UnsupportedOperation,
 )
 from ommi.models import (
+    BsonDate,
     Check,
     Index,
     Key,
@@ -76,6 +77,7 @@ __all__ = [
     "BoundEffect",
     "BoundQuery",
     "BoundRows",
+    "BsonDate",
     "Check",
     "CheckViolation",
     "Column",

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Context, Decimal
 from enum import Enum, auto
-from typing import Any, Final, NoReturn, final
+from typing import Any, Final, Literal, NoReturn, TypeAlias, final
 from uuid import UUID
 
 from ommi.frozen import frozen
@@ -26,6 +26,7 @@ __all__ = [
     "FieldType",
     "Form",
     "Kind",
+    "Native",
     "Storage",
     "json_text",
 ]
@@ -54,6 +55,9 @@ class Kind(Enum):
     JSON = auto()
 
     __hash__ = object.__hash__  # an Enum's own is written in Python, and every shape of a statement has kinds in it
+
+
+Native: TypeAlias = Literal["object id", "bson date"]
 
 
 @final
@@ -87,6 +91,10 @@ class FieldType:
     """The type of a list field's elements."""
     choices: tuple[Any, ...] = ()
     """The canonical values there are, where they are few: of an enum or a literal."""
+    native: Native | None = None
+    """What MongoDB keeps the values as, where not as other values of the kind."""
+    generate: Callable[[], Any] | None = None
+    """Makes the canonical value of a generated key; `None` where the database numbers rows, or there is none."""
 
 
 @frozen

@@ -21,6 +21,7 @@ PUBLIC = [
     "BoundEffect",
     "BoundQuery",
     "BoundRows",
+    "BsonDate",
     "Check",
     "CheckViolation",
     "Column",

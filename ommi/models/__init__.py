@@ -5,6 +5,7 @@ from ommi.models.declared import column, columns, ref, schema_of
 from ommi.models.decoding import rows_reader
 from ommi.models.decorator import ommi_model
 from ommi.models.facts import (
+    BsonDate,
     Check,
     Index,
     Key,
@@ -20,6 +21,7 @@ from ommi.models.facts import (
 )
 
 __all__ = [
+    "BsonDate",
     "Check",
     "Index",
     "Key",

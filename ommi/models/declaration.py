@@ -40,7 +40,6 @@ __all__ = ["Options", "declaration"]
 
 F = TypeVar("F", StoreAs, ReferenceTo, MaxLength, ServerDefault)
 
-_GENERATED: Final = frozenset({Kind.INT, Kind.UUID})
 _LONGEST_NAME: Final = 63
 
 
@@ -139,7 +138,7 @@ def _field(cls: type[Any], part: TypedAttribute, key: tuple[str, ...]) -> Field:
     if type_.kind is Kind.JSON and (name in key or Unique in part.facts or Index in part.facts):
         raise TypeError(f"{place} holds {type_.name}: a structure can be neither key, Unique nor Index")
     is_key = name in key
-    plain = type_.kind in _GENERATED and type_.load is None
+    plain = (type_.kind is Kind.INT and type_.load is None) or type_.generate is not None
     generated = is_key and len(key) == 1 and plain and server_default is None and reference is None
     if is_key and part.nullable and not generated and server_default is None:
         raise TypeError(f"{place} is a key, which is never missing: leave out `| None`")

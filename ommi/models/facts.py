@@ -10,6 +10,7 @@ from ommi.query.expressions import Predicate
 from ommi.schema import OnDelete
 
 __all__ = [
+    "BsonDate",
     "Check",
     "Fact",
     "Index",
@@ -36,6 +37,7 @@ class Marker(Enum):
     INDEX = "Index"
     NAIVE = "Naive"
     VERSION = "Version"
+    BSON_DATE = "BsonDate"
 
     def __repr__(self) -> str:
         return self.value
@@ -52,6 +54,8 @@ Index: Final = Marker.INDEX
 """Rows are found quickly by this field."""
 Naive: Final = Marker.NAIVE
 """The datetime has no time zone."""
+BsonDate: Final = Marker.BSON_DATE
+"""MongoDB keeps the datetime as a date of its own, which has milliseconds; what has microseconds is refused."""
 Version: Final = Marker.VERSION
 """The field counts the saves, so that saving an outdated instance is a `StaleRecord`."""
 

@@ -8,7 +8,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum, Flag
 from typing import Any, Final, get_args, get_origin
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from ommi.models.annotations import spelled
 from ommi.values import CANONICAL, FieldType, Kind
@@ -21,6 +21,7 @@ def _plain(kind: Kind, *accepts: type[Any], name: str | None = None) -> FieldTyp
 
 
 _NAIVE: Final = _plain(Kind.NAIVE_DATETIME, datetime, name="naive datetime")
+_OBJECT_ID: Final = "bson.objectid.ObjectId"  # a class of PyMongo's, which need not be there
 _SCALARS: Final[Mapping[type[Any], FieldType]] = {
     int: _plain(Kind.INT, int),
     float: _plain(Kind.FLOAT, float, int),
@@ -32,7 +33,7 @@ _SCALARS: Final[Mapping[type[Any], FieldType]] = {
     date: _plain(Kind.DATE, date),
     time: _plain(Kind.TIME, time),
     timedelta: _plain(Kind.TIMEDELTA, timedelta),
-    UUID: _plain(Kind.UUID, UUID),
+    UUID: FieldType(Kind.UUID, "UUID", CANONICAL[Kind.UUID], None, (UUID,), generate=uuid4),
 }
 # classes that only pydantic's validation knows; their values are plain ones
 _PYDANTIC: Final[Mapping[str, FieldType]] = {
@@ -50,11 +51,15 @@ _CHOICE_KINDS: Final[Mapping[type[Any], Kind]] = {
 }
 
 
-def scalar_type(found: Any, place: str, naive: bool = False) -> FieldType | None:
+def scalar_type(found: Any, place: str, naive: bool = False, bson_date: bool = False) -> FieldType | None:
     """The type of a single value, or `None` where the annotation is of something else.
 
     Raises `TypeError` naming `place` for an enum or a literal whose values are of no one kind.
     """
+    if bson_date:
+        if found is not datetime:
+            raise TypeError(f"{place}: BsonDate is said of a datetime, not of {spelled(found)}")
+        return _bson_date(_NAIVE if naive else _SCALARS[datetime])
     if naive:
         if found is not datetime:
             raise TypeError(f"{place}: Naive is said of a datetime, not of {spelled(found)}")
@@ -67,7 +72,37 @@ def scalar_type(found: Any, place: str, naive: bool = False) -> FieldType | None
         return _SCALARS[found]
     if issubclass(found, Enum):
         return _enum(found, place)
-    return _PYDANTIC.get(f"{found.__module__}.{found.__qualname__}")
+    name = f"{found.__module__}.{found.__qualname__}"
+    return _object_id(found) if name == _OBJECT_ID else _PYDANTIC.get(name)
+
+
+def _bson_date(whole: FieldType) -> FieldType:
+    def dump(value: Any) -> Any:
+        moment = whole.dump(value)
+        if moment.microsecond % 1000:
+            raise ValueError(
+                f"{value!r} has microseconds, and a BSON date only milliseconds; round it, "
+                "or leave BsonDate out, and MongoDB keeps an int of microseconds"
+            )
+        return moment
+
+    return FieldType(whole.kind, whole.name, dump, None, whole.accepts, native="bson date")
+
+
+def _object_id(cls: type[Any]) -> FieldType:
+    """As 24 digits where a database has no such ids: they are in the same order."""
+
+    def dump(value: Any) -> str:
+        if type(value) is not cls:
+            raise TypeError(f"ObjectId expected, not {type(value).__name__} {value!r}")
+        return str(value)
+
+    def load(value: str) -> Any:
+        if not cls.is_valid(value):
+            raise ValueError(f"{value!r} is no ObjectId")
+        return cls(value)
+
+    return FieldType(Kind.STR, "ObjectId", dump, load, (cls,), native="object id", generate=lambda: str(cls()))
 
 
 def _enum(cls: type[Enum], place: str) -> FieldType:

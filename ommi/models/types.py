@@ -8,7 +8,7 @@ from ommi.frozen import frozen
 from ommi.models.annotations import Names, unwrapped
 from ommi.models.blueprint import Attribute
 from ommi.models.declared import annotation_of
-from ommi.models.facts import Fact, Naive
+from ommi.models.facts import BsonDate, Fact, Naive
 from ommi.models.nested import nested_type
 from ommi.models.scalars import scalar_type
 from ommi.values import FieldType
@@ -37,5 +37,5 @@ def typed_attribute(attribute: Attribute, place: str, names: Names) -> TypedAttr
 def field_type(annotation: Any, place: str, names: Names) -> FieldType:
     """The type of an evaluated annotation; `TypeError` naming `place` and the remedy where it cannot be stored."""
     bare = unwrapped(annotation, place)
-    scalar = scalar_type(bare.type, place, Naive in bare.facts)
+    scalar = scalar_type(bare.type, place, Naive in bare.facts, BsonDate in bare.facts)
     return nested_type(bare.type, place, names) if scalar is None else scalar

@@ -17,6 +17,7 @@ from ommi.testing.conformance.faults import Faults
 from ommi.testing.conformance.joining import Joining
 from ommi.testing.conformance.leaving import Leaving
 from ommi.testing.conformance.native import Native
+from ommi.testing.conformance.natives import Natives
 from ommi.testing.conformance.options import Options
 from ommi.testing.conformance.ordering import Ordering
 from ommi.testing.conformance.paging import Paging
@@ -43,6 +44,7 @@ class DriverSuite(
     Paging,
     Arithmetic,
     Values,
+    Natives,
     Writing,
     Native,
     Constraints,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, final
-from uuid import uuid4
 
 from ommi.drivers.defaults import server_default
 from ommi.drivers.memory.evaluate import Stored
@@ -162,8 +161,8 @@ def _completion(schema: Schema, table: Table) -> Callable[[tuple[Any, ...]], Sto
             return stored(f.type.kind, server_default(schema, f, now))
         if not f.generated:
             return None
-        if f.type.kind is Kind.UUID:
-            return uuid4()
+        if f.type.generate is not None:
+            return stored(f.type.kind, f.type.generate())
         key = table.next_key()
         if key > MAX_INT:
             raise QueryRejected(f"{schema.name}.{f.name}: there is no larger key left than {MAX_INT}")

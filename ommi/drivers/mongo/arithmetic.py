@@ -11,7 +11,7 @@ from bson import Decimal128
 from ommi.query.expressions import ArithmeticOperator
 from ommi.values import Kind
 
-__all__ = ["ARITHMETIC", "MARK", "as_int", "refuse", "whole"]
+__all__ = ["ARITHMETIC", "MARK", "as_date", "as_int", "refuse", "whole"]
 
 Expr: TypeAlias = Any
 """An aggregation expression."""
@@ -37,6 +37,13 @@ def as_int(expression: Expr) -> Expr:
     """An int as a float; refused where the float would be another number."""
     exact = {"$eq": [{"$toDecimal": "$$n"}, {"$toDecimal": {"$toDouble": "$$n"}}]}
     value = {"$cond": [exact, {"$toDouble": "$$n"}, refuse("an int that cannot be a float without loss")]}
+    return {"$let": {"vars": {"n": expression}, "in": {"$cond": [{"$lte": ["$$n", None]}, None, value]}}}
+
+
+def as_date(expression: Expr) -> Expr:
+    """A date of an int of microseconds; refused where they are no whole milliseconds."""
+    date = {"$toDate": {"$toLong": {"$divide": [{"$toDecimal": "$$n"}, 1000]}}}
+    value = {"$cond": [{"$eq": [{"$mod": ["$$n", 1000]}, 0]}, date, refuse("a moment with microseconds")]}
     return {"$let": {"vars": {"n": expression}, "in": {"$cond": [{"$lte": ["$$n", None]}, None, value]}}}
 
 

@@ -7,7 +7,7 @@ from inspect import isawaitable
 from typing import Any, Final, TypeAlias, TypeVar, final
 
 from bson.binary import UuidRepresentation
-from bson.codec_options import CodecOptions
+from bson.codec_options import CodecOptions, DatetimeConversion
 from pymongo import WriteConcern
 from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
@@ -23,7 +23,11 @@ Session: TypeAlias = Any
 
 MAJORITY: Final = WriteConcern("majority")
 SNAPSHOT: Final = ReadConcern("snapshot")
-_CODEC: Final[CodecOptions[Document]] = CodecOptions(uuid_representation=UuidRepresentation.STANDARD)
+_CODEC: Final[CodecOptions[Document]] = CodecOptions(
+    tz_aware=True,
+    uuid_representation=UuidRepresentation.STANDARD,
+    datetime_conversion=DatetimeConversion.DATETIME_AUTO,  # one outside of Python's years is no error of the reading
+)
 _BATCH: Final = 5_000
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final, TypeAlias, final
 
-from ommi.drivers.mongo.forms import MONGO
+from ommi.drivers.mongo.forms import MONGO, kept, regained
 from ommi.errors import EncodeError, QueryRejected, UnsupportedOperation
 from ommi.schema import Field, Row, Schema
-from ommi.values import Kind
+from ommi.values import Kind, Native
 
 __all__ = ["TOUCHED", "Document", "Shape", "Stored"]
 
@@ -32,15 +33,18 @@ class Shape:
     paths: tuple[str, ...] = field(init=False)
     by_field: Mapping[Field, str] = field(init=False)
     _dumps: tuple[tuple[str, Callable[[Any], Any] | None], ...] = field(init=False)
+    _natives: tuple[tuple[int, Native], ...] = field(init=False)
 
     def __post_init__(self) -> None:
         schema = self.schema
         _check_names(schema)
         paths = tuple("_id" if schema.key == (f,) else f.column for f in schema.fields)
-        dumps = tuple((path, MONGO.forms[f.type.kind].dump) for path, f in zip(paths, schema.fields, strict=True))
+        dumps = tuple((path, _dump(f)) for path, f in zip(paths, schema.fields, strict=True))
+        natives = tuple((place, f.type.native) for place, f in enumerate(schema.fields) if f.type.native is not None)
         object.__setattr__(self, "paths", paths)
         object.__setattr__(self, "by_field", dict(zip(schema.fields, paths, strict=True)))
         object.__setattr__(self, "_dumps", dumps)
+        object.__setattr__(self, "_natives", natives)
 
     def path(self, found: Field) -> str:
         """The key of a document that holds a field."""
@@ -65,7 +69,12 @@ class Shape:
 
     def row(self, document: Mapping[str, Any]) -> Stored:
         """The stored values of all fields."""
-        return tuple(map(document.get, self.paths))
+        if not self._natives:
+            return tuple(map(document.get, self.paths))
+        values = list(map(document.get, self.paths))
+        for place, native in self._natives:
+            values[place] = regained(native, values[place])
+        return tuple(values)
 
     def canonical(self, document: Mapping[str, Any]) -> Stored:
         """The canonical values of all fields."""
@@ -78,8 +87,13 @@ class Shape:
         )
 
     def pick(self, document: Mapping[str, Any], fields: Iterable[Field]) -> Stored:
-        """The stored values of some fields."""
+        """What a document keeps of some fields."""
         return tuple([document.get(self.by_field[f]) for f in fields])
+
+    def answer(self, document: Mapping[str, Any], fields: Iterable[Field]) -> Stored:
+        """The stored values of some fields."""
+        picked = ((f.type.native, document.get(self.by_field[f])) for f in fields)
+        return tuple([value if native is None else regained(native, value) for native, value in picked])
 
     def missing(self, document: Mapping[str, Any]) -> Field | None:
         """The first required field that is not there."""
@@ -97,6 +111,10 @@ class Shape:
                 name = f"{self.schema.name}.{f.name}"
                 return EncodeError(f"{name}: {cause}", model=self.schema.model, field=f.name)
         return EncodeError(str(error), model=self.schema.model)
+
+
+def _dump(found: Field) -> Callable[[Any], Any] | None:
+    return MONGO.forms[found.type.kind].dump if found.type.native is None else partial(kept, found.type)
 
 
 def _check_names(schema: Schema) -> None:

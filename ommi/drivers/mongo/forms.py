@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal, DecimalException, Inexact, InvalidOperation, Overflow
-from typing import Any, Final
+from typing import Any, Final, assert_never
 from uuid import UUID
 
-from bson import Decimal128, Int64
+from bson import DatetimeMS, Decimal128, Int64, ObjectId
+from bson.errors import InvalidId
 
-from ommi.values import CANONICAL, Form, Kind, Storage
+from ommi.values import CANONICAL, FieldType, Form, Kind, Native, Storage
 
-__all__ = ["BSON_TYPES", "DECIMAL_DIGITS", "MONGO", "constant"]
+__all__ = ["DECIMAL_DIGITS", "MONGO", "bson_type", "constant", "kept", "numbered", "regained", "to_keep"]
 
 DECIMAL_DIGITS: Final = 34
 """What a `Decimal128` holds (IEEE 754-2008 §3.5)."""
@@ -130,7 +131,7 @@ MONGO: Final = Storage(
 )
 """Moments are microseconds since 1970, where BSON's own dates have milliseconds; days and times are ISO texts."""
 
-BSON_TYPES: Final[Mapping[Kind, str | None]] = {
+_BSON_TYPES: Final[Mapping[Kind, str | None]] = {
     Kind.INT: "long",
     Kind.FLOAT: "double",
     Kind.BOOL: "bool",
@@ -145,10 +146,73 @@ BSON_TYPES: Final[Mapping[Kind, str | None]] = {
     Kind.UUID: "binData",
     Kind.JSON: None,
 }
-"""The names of the types in a `$jsonSchema`; `None` for any."""
+_NATIVE_TYPES: Final[Mapping[Native, str]] = {"object id": "objectId", "bson date": "date"}
+
+
+def bson_type(found: FieldType) -> str | None:
+    """The name of a field's type in a `$jsonSchema`; `None` for any."""
+    return _BSON_TYPES[found.kind] if found.native is None else _NATIVE_TYPES[found.native]
 
 
 def constant(kind: Kind, value: Any) -> Any:
     """The stored form of a canonical value; `ValueError` if there is none."""
     dump = MONGO.forms[kind].dump
     return value if value is None or dump is None else dump(value)
+
+
+# Fields may keep what other fields of their kind do not: object ids, where others have texts, and dates, where others
+# have numbers. In a query they are taken for what the others have.
+
+
+def kept(found: FieldType, value: Any) -> Any:
+    """What a field keeps of a canonical value; `ValueError` if it cannot."""
+    match found.native:
+        case None:
+            return constant(found.kind, value)
+        case "object id":
+            return to_keep(found.native, value)
+        case "bson date":
+            return to_keep(found.native, constant(found.kind, value))
+        case _:
+            assert_never(found.native)
+
+
+def to_keep(native: Native, value: Any) -> Any:
+    """What a field keeps of a value that is stored as the kind's are; `ValueError` if it cannot."""
+    match native:
+        case "object id":
+            try:
+                return ObjectId(value)
+            except InvalidId as error:
+                raise ValueError(f"{value!r} is no ObjectId") from error
+        case "bson date":
+            milliseconds, rest = divmod(value, 1000)
+            if rest:
+                raise ValueError(f"{_load_datetime(value)} has microseconds, which no BSON date has")
+            return DatetimeMS(milliseconds)
+        case _:
+            assert_never(native)
+
+
+def regained(native: Native, value: Any) -> Any:
+    """What a field has kept, as the kind's values are stored; what is something else stays as it is."""
+    match native:
+        case "object id":
+            return str(value) if isinstance(value, ObjectId) else value
+        case "bson date":
+            if isinstance(value, datetime):
+                return _dump_datetime(value)
+            return Int64(int(value) * 1000) if isinstance(value, DatetimeMS) else value
+        case _:
+            assert_never(native)
+
+
+def numbered(native: Native, path: str) -> Any:
+    """The same as an expression."""
+    match native:
+        case "object id":
+            return {"$toString": path}
+        case "bson date":
+            return {"$multiply": [{"$toLong": path}, Int64(1000)]}
+        case _:
+            assert_never(native)

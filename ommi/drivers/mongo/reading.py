@@ -113,9 +113,12 @@ class Reading:
         columns = self.query.columns
         if columns is None:
             return None, self.shape.row
-        paths = [self.translation.path(column) for column in columns if isinstance(column, Column)]
+        fields = [column.field for column in columns if isinstance(column, Column)]
+        paths = [self.shape.path(field) for field in fields]
         projection: Document = dict.fromkeys(paths, 1)
         projection.setdefault("_id", 0)
+        if any(field.type.native is not None for field in fields):
+            return projection, lambda document: self.shape.answer(document, fields)
         return projection, _picking(paths)
 
     def _through(self, link: Link, linked: Translation) -> tuple[list[Document], Callable[[Document], Stored]]:
@@ -129,7 +132,7 @@ class Reading:
             joined["let"] = {f"v{place}": f"${path}" for place, (path, _) in enumerate(others)}
             same = [{"$eq": [f"${its}", f"$$v{place}"]} for place, (_, its) in enumerate(others)]
             joined["pipeline"] = [{"$match": {"$expr": {"$and": same}}}]
-        begin = [{"$ifNull": [f"${linked.shape.path(field)}", None]} for field in link.fields]
+        begin = [{"$ifNull": [linked.expression(Column(link.schema, field)), None]} for field in link.fields]
         stages: list[Document] = [
             {"$match": {"$and": [match, given]} if match else given},
             {"$lookup": joined},

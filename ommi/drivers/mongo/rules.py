@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ommi.drivers.mongo.documents import Document, Shape
-from ommi.drivers.mongo.forms import BSON_TYPES
+from ommi.drivers.mongo.forms import bson_type
 from ommi.drivers.mongo.translation import Translation
 from ommi.drivers.violations import check_fails, required
 from ommi.errors import CheckViolation, ConstraintViolation, DatabaseError, QueryRejected
@@ -24,7 +24,7 @@ def validator(shape: Shape) -> Document:
     schema = shape.schema
     properties: Document = {}
     for path, f in zip(shape.paths, schema.fields, strict=True):
-        kind = BSON_TYPES[f.type.kind]
+        kind = bson_type(f.type)
         properties[path] = {} if kind is None else {"bsonType": kind}
     needed: list[Document] = [{shape.path(f): {"$ne": None}} for f in schema.fields if not f.nullable]
     translation = Translation(shape, {})

@@ -6,16 +6,17 @@ Every filter is exactly two-valued, and so is every test: a missing key and `nul
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, assert_never, final
 
 from bson import Decimal128
 from bson.int64 import Int64
 
-from ommi.drivers.mongo.arithmetic import ARITHMETIC, as_int, whole
+from ommi.drivers.mongo.arithmetic import ARITHMETIC, as_date, as_int, whole
 from ommi.drivers.mongo.documents import Document, Shape
-from ommi.drivers.mongo.forms import constant
+from ommi.drivers.mongo.forms import constant, kept, numbered, to_keep
 from ommi.errors import EncodeError
 from ommi.query.expressions import (
     NEGATED,
@@ -87,13 +88,15 @@ class Translation:
             case IsNull(Column() as column):
                 return {self.path(column): {"$ne" if negated else "$eq": None}}
             case Membership(Column() as column, literals, missing) if not _structured(column):
-                values = [self.constant(literal, column) for literal in literals]
+                values = [self.kept(literal, column) for literal in literals]
                 return self._among(column, values, missing=missing, negated=negated)
             case InQuery(Column() as column) if not _structured(column):
                 given = self.subqueries[id(found)]
-                present = [value for value in given if value is not None]
-                return self._among(column, present, missing=len(present) < len(given), negated=negated)
-            case TextMatch(_, Column() as column, Literal()) if (said := self._text_filter(found)) is not None:
+                present = list(_fitting(column, (value for value in given if value is not None)))
+                return self._among(column, present, missing=None in given, negated=negated)
+            case TextMatch(_, Column() as column, Literal()) if (
+                column.field.type.native is None and (said := self._text_filter(found)) is not None
+            ):
                 return {self.path(column): {"$not": said} if negated else said}
             case Element(Column() as column, literal) if not isinstance(literal.value, (dict, list)):
                 wanted = {"$elemMatch": _same_scalar(self.constant(literal, column, Kind.JSON))}
@@ -115,7 +118,7 @@ class Translation:
             case _:
                 test = self.test(found)
                 return {"$expr": {"$not": [test]} if negated else test}
-        value = self.constant(literal, column)
+        value = self.kept(literal, column)
         if negated and operator in ("==", "!="):
             operator = NEGATED[operator]
             negated = False
@@ -236,7 +239,8 @@ class Translation:
         """An expression; missing, or `null`, where a value is missing. `place` is what a literal is compared with."""
         match found:
             case Column():
-                return f"${self.path(found)}"
+                path, native = f"${self.path(found)}", found.field.type.native
+                return path if native is None else numbered(native, path)
             case Literal():
                 return _quoted(self.constant(found, found if place is None else place))
             case Arithmetic(operator=operator, left=left, right=right):
@@ -267,14 +271,34 @@ class Translation:
             return {"$toDouble": value}
         return value
 
-    def assigned(self, kind: Kind, found: ExpressionNode, place: ExpressionNode) -> Any:
-        """An expression as a field of a kind, `place`, keeps it."""
+    def assigned(self, found: ExpressionNode, place: Column[Any, Any]) -> Any:
+        """An expression as a field, `place`, keeps it."""
         value = self.expression(found, place)
-        return as_int(value) if kind is Kind.FLOAT and type_of(found).kind is Kind.INT else value
+        match place.field.type.native:
+            case None:
+                mixed = place.field.type.kind is Kind.FLOAT and type_of(found).kind is Kind.INT
+                return as_int(value) if mixed else value
+            case "object id":
+                return {"$toObjectId": value}
+            case "bson date":
+                return as_date(value)
+            case _:
+                assert_never(place.field.type.native)
 
     def path(self, column: Column[Any, Any]) -> str:
         """The key of a document that holds a column."""
         return self.shape.path(column.field)
+
+    def kept(self, found: Literal, place: Column[Any, Any], kind: Kind | None = None) -> Any:
+        """What a field, `place`, keeps of a literal; `EncodeError`, naming it, if it cannot."""
+        if place.field.type.native is None:
+            return self.constant(found, place, kind)
+        if found.unfit is not None:
+            raise found.unfit
+        try:
+            return None if found.value is None else kept(place.field.type, found.value)
+        except ValueError as error:
+            raise EncodeError(f"{place!r}: {error}", model=self.shape.schema.model) from error
 
     def constant(self, found: Literal, place: ExpressionNode, kind: Kind | None = None) -> Any:
         """The stored form of a literal; `EncodeError`, naming what it is compared with, if there is none."""
@@ -291,6 +315,17 @@ _FUNCTIONS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "upper": lambda text: {"$toUpper": text},
     "length": lambda text: whole({"$strLenCP": text}),
 }
+
+
+def _fitting(column: Column[Any, Any], values: Iterable[Any]) -> Iterator[Any]:
+    """The values as a column keeps them, without those that it could not."""
+    native = column.field.type.native
+    if native is None:
+        yield from values
+        return
+    for value in values:
+        with suppress(ValueError):
+            yield to_keep(native, value)
 
 
 def _structured(found: ExpressionNode) -> bool:

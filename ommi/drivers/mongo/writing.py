@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, final
-from uuid import uuid4
 
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
@@ -90,7 +89,7 @@ class Writer:
                 raise required(schema, missing)
         await self._add(shape, documents)
         await References(self.tables, self.session).added(shape, documents)
-        return [shape.pick(document, schema.assigned) for document in documents]
+        return [shape.answer(document, schema.assigned) for document in documents]
 
     async def _add(self, shape: Shape, documents: Sequence[Document]) -> None:
         collection = self.collections[shape.schema.table]
@@ -249,7 +248,7 @@ async def complete(shape: Shape, keys: Keys, rows: Sequence[Row]) -> list[Docume
             return server_default(schema, f, now, "MongoDB")
         if not f.generated:
             return None
-        return uuid4() if f.type.kind is Kind.UUID else next(numbers)
+        return next(numbers) if f.type.generate is None else f.type.generate()
 
     documents = []
     for row in rows:
@@ -308,7 +307,7 @@ def _update(translation: Translation, statement: Update) -> Document | list[Docu
         values: dict[str, Any] = {}
         for f, value in statement.assignments:
             assert isinstance(value, Literal)
-            values[translation.shape.path(f)] = translation.constant(value, Column(statement.schema, f), f.type.kind)
+            values[translation.shape.path(f)] = translation.kept(value, Column(statement.schema, f), f.type.kind)
         return _literal_update(values)
     return [{"$set": _computed(translation, statement)}]
 
@@ -322,7 +321,7 @@ def _literal_update(values: dict[str, Any]) -> Document:
 def _computed(translation: Translation, statement: Update) -> Document:
     found = {}
     for f, value in statement.assignments:
-        expression = translation.assigned(f.type.kind, value, Column(statement.schema, f))
+        expression = translation.assigned(value, Column(statement.schema, f))
         if nullable(value):
             expression = {"$ifNull": [expression, "$$REMOVE"]}
         found[translation.shape.path(f)] = expression

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, Final, TypeAlias, final
-from uuid import uuid4
 
 from ommi.drivers.postgres.connection import Connection
 from ommi.drivers.postgres.copying import COPIED, copied
@@ -78,7 +77,7 @@ class _Insertion:
     async def one(self, connection: Connection, row: Row) -> Stored:
         """Insert one row with one statement."""
         schema, on_conflict = self.statement.schema, self.statement.on_conflict
-        row = _with_uuid(schema, row)
+        row = _with_key(schema, row)
         omitted = tuple([f for f, value in zip(schema.fields, row, strict=True) if value is DEFAULT])
         returning = schema.fields if on_conflict is not None else schema.assigned if omitted else ()
         plan = self.compiler.insert(schema, omitted, on_conflict, returning)
@@ -99,8 +98,8 @@ class _Insertion:
         """Insert all rows, as many with one statement as leave the same fields to the server."""
         schema = self.statement.schema
         rows: Sequence[Row] = self.statement.rows
-        if any(f.generated and f.type.kind is Kind.UUID for f in schema.fields):
-            rows = [_with_uuid(schema, row) for row in rows]
+        if any(f.generated and f.type.generate is not None for f in schema.fields):
+            rows = [_with_key(schema, row) for row in rows]
         rows = await self._numbered(connection, rows)
         answers = list[Stored]()
         for omitted, alike in _grouped(rows, _left(schema)):
@@ -243,10 +242,10 @@ def _numbered_key(schema: Schema) -> Field | None:
     return next((f for f in schema.key if f.generated and f.type.kind is Kind.INT), None)
 
 
-def _with_uuid(schema: Schema, row: Row) -> Row:
+def _with_key(schema: Schema, row: Row) -> Row:
     for place, f in enumerate(schema.fields):
-        if f.generated and f.type.kind is Kind.UUID and row[place] is DEFAULT:
-            return (*row[:place], uuid4(), *row[place + 1 :])
+        if f.generated and f.type.generate is not None and row[place] is DEFAULT:
+            return (*row[:place], f.type.generate(), *row[place + 1 :])
     return row
 
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, TypeAlias, final
-from uuid import uuid4
 
 from ommi.drivers.sql.compiler import Compiler
 from ommi.drivers.sqlite.atomic import atomic, checking_references_later
@@ -16,7 +15,7 @@ from ommi.drivers.sqlite.references import missing_reference
 from ommi.errors import OmmiError
 from ommi.query.statements import Insert
 from ommi.schema import Row
-from ommi.values import DEFAULT, MAX_INT, Kind
+from ommi.values import DEFAULT, MAX_INT
 
 __all__ = ["insert"]
 
@@ -82,8 +81,8 @@ class _Insertion:
         """Insert one row with one statement."""
         schema, on_conflict, assigned = self.statement.schema, self.statement.on_conflict, self._assigned
         key = self._key
-        if key is not None and key.type.kind is Kind.UUID:
-            row = _replaced(row, schema.fields.index(key), uuid4())
+        if key is not None and key.type.generate is not None:
+            row = _replaced(row, schema.fields.index(key), key.type.generate())
         omitted = tuple([f for f, value in zip(schema.fields, row, strict=True) if value is DEFAULT])
         known = not omitted or (omitted == assigned and len(omitted) == 1 and key is not None)
         returning = schema.fields if on_conflict is not None else () if known else assigned
@@ -157,8 +156,9 @@ class _Insertion:
         if key is None:
             return rows
         at = self.statement.schema.fields.index(key)
-        if key.type.kind is Kind.UUID:
-            return [_replaced(row, at, uuid4()) if row[at] is DEFAULT else row for row in rows]
+        generate = key.type.generate
+        if generate is not None:
+            return [_replaced(row, at, generate()) if row[at] is DEFAULT else row for row in rows]
         quote = self.compiler.dialect.query.quote
         sql = f"SELECT max({quote(key.column)}) FROM {quote(self.statement.schema.table)}"  # noqa: S608 - quoted names
         self.sql = sql
