@@ -1,6 +1,6 @@
 """Runs every row for every contender, each measurement in a fresh process, interleaved; prints ratios to raw.
 
-`python -m benchmarks [--database postgres] [--row NAME …] [--contender NAME …] [--repeat 5] [--json FILE]`
+`python -m benchmarks [--database postgres|mongo] [--row NAME …] [--contender NAME …] [--repeat 5] [--json FILE]`
 """
 
 from __future__ import annotations
@@ -23,16 +23,17 @@ from typing import Any
 import anyio
 
 from benchmarks import contenders as sqlite
-from benchmarks import postgres
+from benchmarks import mongo, postgres
 from benchmarks.contenders import Contender
 from benchmarks.peers import peers
-from benchmarks.places import URL
+from benchmarks.places import MONGO_URL, URL
 from benchmarks.rows import ROWS
 
 Contenders = Mapping[str, tuple[Callable[[], Contender[Any]], str]]
 DATABASES: dict[str, Contenders] = {
     "sqlite": {**sqlite.CONTENDERS, **peers("sqlite")},
     "postgres": {**postgres.CONTENDERS, **peers("postgres")},
+    "mongo": mongo.CONTENDERS,
 }
 
 
@@ -90,23 +91,28 @@ def main() -> None:
 @contextmanager
 def _server(database: str) -> Iterator[None]:
     """A server of the benchmark's own, for a database that has one."""
-    if database == "sqlite" or URL in os.environ:
+    variable = {"postgres": URL, "mongo": MONGO_URL}.get(database)
+    if variable is None or variable in os.environ:
         yield
         return
     from tests.servers import postgres as server
-    from tests.servers.room import close_room, open_room
+    from tests.servers.mongo import start
+    from tests.servers.room import close_room, open_room, shared
 
     opened = open_room()
     try:
-        os.environ[URL] = server.address("benchmark", server.bundled())
+        if database == "mongo":
+            os.environ[variable] = shared("mongo", start).url
+        else:
+            os.environ[variable] = server.address("benchmark", server.bundled())
         yield
     finally:
         if opened:
             close_room()
 
 
-_LIBRARIES = {"sqlite": ["aiosqlite"], "postgres": ["asyncpg"]}
 _PEERS = ["sqlalchemy", "tortoise-orm"]
+_LIBRARIES = {"sqlite": ["aiosqlite", *_PEERS], "postgres": ["asyncpg", *_PEERS], "mongo": ["pymongo", "beanie"]}
 
 
 def _about(database: str) -> dict[str, str]:
@@ -114,7 +120,7 @@ def _about(database: str) -> dict[str, str]:
     found = {"python": platform.python_version()}
     if database == "sqlite":
         found["sqlite"] = sqlite3.sqlite_version
-    return found | {name: version(name) for name in [*_LIBRARIES[database], *_PEERS]}
+    return found | {name: version(name) for name in _LIBRARIES[database]}
 
 
 def _compare(chosen: argparse.Namespace, found: Contenders) -> None:

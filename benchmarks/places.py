@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-__all__ = ["PLACES", "SQLITE_SETTINGS", "URL", "Place", "server_url"]
+__all__ = ["MONGO_URL", "PLACES", "SQLITE_SETTINGS", "URL", "Place", "mongo_url", "server_url"]
 
 URL: Final = "OMMI_BENCHMARK_POSTGRES_URL"
 """The variable of the environment that holds the server's URL, as `main` puts it there."""
+MONGO_URL: Final = "OMMI_BENCHMARK_MONGODB_URL"
 SQLITE_SETTINGS: Final = {"journal_mode": "WAL", "synchronous": "NORMAL", "foreign_keys": "ON"}
 """The same durability for everybody."""
 
@@ -18,6 +19,11 @@ SQLITE_SETTINGS: Final = {"journal_mode": "WAL", "synchronous": "NORMAL", "forei
 def server_url() -> str:
     """The PostgreSQL server's."""
     return os.environ[URL]
+
+
+def mongo_url() -> str:
+    """The MongoDB server's."""
+    return os.environ[MONGO_URL]
 
 
 @dataclass(frozen=True)
