@@ -127,6 +127,7 @@ class MongoDriver:
         return engine
 
     async def _disconnect(self, engine: Engine) -> None:
+        await engine.finish()
         if isinstance(self._given, str):
             await engine.client.close()
 

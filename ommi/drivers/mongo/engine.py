@@ -72,6 +72,7 @@ class Engine:
         self.keys = Keys(self.collections)
         self._conflict_timeout = conflict_timeout
         self._replicated = False
+        self._letting_go: set[asyncio.Task[bool]] = set()
 
     async def check(self, stop: Stop) -> None:
         """Connect, and see what kind of server answers."""
@@ -235,10 +236,16 @@ class Engine:
     async def _let_go(self, session: Session) -> None:
         """End a transaction that may be committed, which this leaves as it is, or may hold up others for a minute."""
         killing = asyncio.ensure_future(self.kill(session))
-        await asyncio.wait([killing], timeout=1)
-        if not killing.done():
-            killing.cancel()
-            await asyncio.wait([killing])
+        self._letting_go.add(killing)
+        killing.add_done_callback(self._letting_go.discard)
+        await asyncio.wait([killing], timeout=_PATIENCE)
+
+    async def finish(self) -> None:
+        """Wait for what goes on by itself; for five seconds, if the server does not answer."""
+        if self._letting_go:
+            _, left = await asyncio.wait(self._letting_go, timeout=5)
+            for killing in left:
+                killing.cancel()
 
     def require_replicated(self, what: str) -> None:
         """`UnsupportedOperation` on a server without transactions."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -21,6 +21,7 @@ from ommi.errors import DatabaseError, SerializationConflict, StatementTimeout, 
 from ommi.testing.conformance.database import DatabaseTests, noting
 from ommi.testing.conformance.lacking import with_recovery, with_savepoints
 from ommi.testing.conformance.transactions import Mishap, fails_at, names, tagged
+from ommi.testing.conformance.waiting import Bell, cancelling
 from ommi.testing.interposed import DriverStep, Interposed
 from ommi.testing.models import Tag
 from ommi.testing.outcomes import fails, succeeds
@@ -33,27 +34,6 @@ FOREVER: Effect[None, Any] = Effect.from_awaitable(anyio.sleep_forever)
 
 class Quit(BaseException):
     """The end of the whole process."""
-
-
-class Bell:
-    """A clock by which no time passes until it is rung; then all of it has."""
-
-    def __init__(self) -> None:
-        self.rung = anyio.Event()
-
-    def now(self) -> float:
-        return 0.0
-
-    def random(self) -> float:
-        return 0.5
-
-    def pause(self, _: float, /) -> Awaitable[None]:
-        return self.rung.wait()
-
-    async def ring(self) -> None:
-        """Let all time pass, and wait to be stopped for it."""
-        self.rung.set()
-        await anyio.sleep_forever()
 
 
 class Cancellation(DatabaseTests):
@@ -72,7 +52,7 @@ class Cancellation(DatabaseTests):
     async def test_a_savepoint_that_is_cancelled_in_a_block_is_undone_alone(self, db: Ommi) -> None:
         async with db.transaction() as tx:
             with CancelScope() as scope:
-                await tx.run(tagged("a").bind(lambda _: Effect.from_awaitable(_cancelling(scope))).savepoint())
+                await tx.run(tagged("a").bind(lambda _: Effect.from_awaitable(cancelling(scope))).savepoint())
             await tx.add(Tag("b")).value
         assert scope.cancelled_caught
         assert await names(db) == ["b"]
@@ -83,7 +63,7 @@ class Cancellation(DatabaseTests):
             with CancelScope() as scope:
                 async with tx.transaction() as nested:
                     await nested.add(Tag("a")).value
-                    await _cancelling(scope)()
+                    await cancelling(scope)()
             await tx.add(Tag("b")).value
         assert scope.cancelled_caught
         assert await names(db) == ["b"]
@@ -235,16 +215,6 @@ class Unshowable:
 
 async def _quit() -> None:
     raise Quit
-
-
-def _cancelling(scope: CancelScope) -> Callable[[], Awaitable[None]]:
-    """Cancel the scope, and wait to be stopped for it."""
-
-    async def cancel() -> None:
-        scope.cancel()
-        await anyio.sleep_forever()
-
-    return cancel
 
 
 async def _cancel_after(scope: CancelScope, turns: int) -> None:

@@ -110,7 +110,7 @@ class Options(DatabaseTests):
 
             async def meanwhile() -> None:
                 with anyio.fail_after(10):
-                    await fails(other, tagged("a").transactional(timeout=0.02), _in_the_way(db))
+                    await fails(other, tagged("a").transactional(timeout=_little(db)), _in_the_way(db))
 
             await succeeds(db, tagged("a").bind(lambda _: Effect.from_awaitable(meanwhile)).transactional())
         assert await names(db) == ["a"]
@@ -119,9 +119,14 @@ class Options(DatabaseTests):
         async with Ommi(Interposed(db.driver)) as other, db.transaction() as tx:
             await tx.run(tagged("a"))
             with anyio.fail_after(10), pytest.raises(_in_the_way(db)):
-                async with other.transaction(TransactionOptions(timeout=0.02)) as late:
+                async with other.transaction(TransactionOptions(timeout=_little(db))) as late:
                     await late.run(tagged("a"))
         assert await names(db) == ["a"]
+
+
+def _little(db: Ommi) -> float:
+    """Seconds that are over before the other transaction is; where nothing waits, it is a conflict, however late."""
+    return 0.02 if db.driver.capabilities.waits else 60
 
 
 def _in_the_way(db: Ommi) -> type[DatabaseError]:

@@ -24,6 +24,7 @@ from ommi.query.expressions import col
 from ommi.testing.clock import FakeClock
 from ommi.testing.conformance.database import DatabaseTests, noting
 from ommi.testing.conformance.transactions import Mishap, failing, names, tagged
+from ommi.testing.conformance.waiting import Bell, cancelling
 from ommi.testing.interposed import DriverStep, Interposed
 from ommi.testing.models import Account, Player, Tag
 from ommi.testing.outcomes import fails, succeeds
@@ -116,8 +117,10 @@ class Resources(DatabaseTests):
 
     # -- time
     async def test_a_timeout_stops_what_takes_too_long(self, db: Ommi) -> None:
-        forever: Effect[None, Any] = Effect.from_awaitable(anyio.sleep_forever)
-        await fails(db, tagged("a").bind(lambda _: forever).timeout(0.02), StatementTimeout)
+        bell = Bell()
+        async with Ommi(Interposed(db.driver), clock=bell) as rung:
+            forever: Effect[None, Any] = Effect.from_awaitable(bell.ring)
+            await fails(rung, tagged("a").bind(lambda _: forever).timeout(1), StatementTimeout)
         assert await names(db) == ["a"]
 
     async def test_a_timeout_that_is_not_reached_changes_nothing(self, db: Ommi) -> None:
@@ -155,18 +158,18 @@ class Resources(DatabaseTests):
 
     async def test_finalizers_run_in_a_cancelled_program_and_can_use_the_database(self, db: Ommi) -> None:
         log: list[Any] = []
-        forever: Effect[None, Any] = Effect.from_awaitable(anyio.sleep_forever)
         cleanup = tagged("clean").bind(lambda _: noting(log, 1)).lash(lambda error: noting(log, error))
-        with anyio.move_on_after(0.02):
+        with CancelScope() as scope:
+            forever: Effect[None, Any] = Effect.from_awaitable(cancelling(scope))
             await db.run(tagged("a").bind(lambda _: forever).transactional().ensure(cleanup))
         assert log == [1]
         assert await names(db) == ["clean"]
 
     async def test_a_bracket_that_is_cancelled_releases_exactly_once_and_can_use_the_database(self, db: Ommi) -> None:
         log: list[Any] = []
-        forever: Effect[None, Any] = Effect.from_awaitable(anyio.sleep_forever)
         release = tagged("released").bind(lambda _: noting(log, 1)).lash(lambda error: noting(log, error))
-        with anyio.move_on_after(0.02):
+        with CancelScope() as scope:
+            forever: Effect[None, Any] = Effect.from_awaitable(cancelling(scope))
             await db.run(bracket(tagged("acquired"), lambda _: forever, lambda _: release))
         assert log == [1]
         assert await names(db) == ["acquired", "released"]
