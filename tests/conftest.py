@@ -11,6 +11,9 @@ from tests.servers import postgres
 from tests.servers.mongo import Database, database
 from tests.servers.room import close_room, open_room
 
+# whatever test is first to import a part of it
+pytest.register_assert_rewrite("ommi.testing.conformance")
+
 OPENED = pytest.StashKey[bool]()
 
 settings.register_profile("ci", derandomize=False, deadline=None, print_blob=True)
