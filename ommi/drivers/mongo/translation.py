@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, assert_never, final
 
 from bson import Decimal128
@@ -16,10 +15,13 @@ from bson.int64 import Int64
 from ommi.drivers.mongo.arithmetic import ARITHMETIC, as_int, whole
 from ommi.drivers.mongo.documents import Document, Shape
 from ommi.drivers.mongo.forms import constant
-from ommi.errors import EncodeError
+from ommi.drivers.mongo.grouping import Groups
+from ommi.errors import EncodeError, QueryRejected, UnsupportedOperation
+from ommi.frozen import frozen
 from ommi.query.expressions import (
     NEGATED,
     After,
+    Aggregate,
     And,
     Arithmetic,
     Column,
@@ -28,13 +30,16 @@ from ommi.query.expressions import (
     Element,
     ExpressionNode,
     Function,
+    GroupKey,
     InQuery,
     IsNull,
     Literal,
     Membership,
     Not,
     Or,
+    Paired,
     PredicateNode,
+    RowExists,
     TextMatch,
     nullable,
     type_of,
@@ -44,7 +49,7 @@ from ommi.query.seeking import expanded
 from ommi.query.statements import Select
 from ommi.values import Kind
 
-__all__ = ["EVERYTHING", "NOTHING", "Subqueries", "Translation", "quoted", "subqueries_in"]
+__all__ = ["EVERYTHING", "NOTHING", "Subqueries", "Translation", "quoted", "refused", "subqueries_in"]
 
 Subqueries = Mapping[int, Sequence[Any]]
 """The stored values that each subquery gave, by the identity of its node."""
@@ -63,12 +68,14 @@ _LONGEST_PATTERN: Final = 4_000
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@frozen
 class Translation:
     """Translates what is asked of the rows of one schema."""
 
     shape: Shape
     subqueries: Subqueries
+    groups: Groups | None = None
+    """Where what is asked is asked of groups: then only `test` and `expression` are."""
 
     # -- filters
 
@@ -100,6 +107,8 @@ class Translation:
                 return {self.path(column): {"$not": wanted} if negated else wanted}
             case After():
                 return self.filter(expanded(found), negated=negated)
+            case RowExists() | Paired():
+                raise refused()
             case IsNull() | Membership() | InQuery() | TextMatch() | Element():
                 test = self.test(found)
                 return {"$expr": {"$not": [test]} if negated else test}
@@ -172,6 +181,8 @@ class Translation:
                 }
             case After():
                 return self.test(expanded(found))
+            case RowExists() | Paired():
+                raise refused()
             case And(parts):
                 return {"$and": [self.test(part) for part in parts]}
             case Or(parts):
@@ -236,7 +247,15 @@ class Translation:
         """An expression; missing, or `null`, where a value is missing. `place` is what a literal is compared with."""
         match found:
             case Column():
-                return f"${self.path(found)}"
+                value: Any = f"${self.path(found)}"
+                return value if self.groups is None else self.groups.any_of(value)
+            case Aggregate():
+                if self.groups is None:
+                    raise QueryRejected(f"{found!r} is asked of a single row: it is of the rows of a group")
+                return self.groups.aggregate(found)
+            case GroupKey():
+                assert self.groups is not None
+                return self.groups.key(found.position)
             case Literal():
                 return _quoted(self.constant(found, found if place is None else place))
             case Arithmetic(operator=operator, left=left, right=right):
@@ -284,6 +303,14 @@ class Translation:
             return constant(kind or found.type.kind, found.value)
         except ValueError as error:
             raise EncodeError(f"{place!r}: {error}", model=self.shape.schema.model) from error
+
+
+def refused() -> UnsupportedOperation:
+    """What is said to a join, and to `exists_`."""
+    return UnsupportedOperation(
+        "MongoDB is not asked for rows of several collections side by side: load relations with .prefetch(…), ask with "
+        ".in_(find(…).select(…)), or write a pipeline with mongo(…)"
+    )
 
 
 _FUNCTIONS: Final[Mapping[str, Callable[[Any], Any]]] = {
