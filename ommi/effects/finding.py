@@ -384,6 +384,8 @@ def _unrelated(query: Query[Any], said: str) -> None:
 def _writable(query: Query[Any], said: str) -> None:
     _unrelated(query, said)
     found = query.query
+    if found.schema.alias is not None:
+        raise TypeError(f"{said}() is said of {found.schema.name} itself: alias(…) is for queries that name it twice")
     if (found.order, found.limit, found.offset, found.distinct, found.lock) != ((), None, None, False, None):
         raise TypeError(
             f"{said}() takes only conditions: order, limit, offset, distinct and for_update belong to reading"

@@ -180,6 +180,7 @@ REFUSED: list[tuple[str, Callable[[], Any], str]] = [
         "User has none: name the columns",
     ),
     ("an alias without a name", lambda: alias(User, "no name"), "alias(User, …) takes a name, such as 'other'"),
+    ("a delete of an alias", lambda: find(manager).everything().delete(), "delete() is said of User itself"),
     ("exists of a value", lambda: exists_("Post"), "exists_(…) takes a query for records, a model or a relation"),
     ("exists with a limit", lambda: exists_(find(Post).limit(1)), "leave out limit, offset and for_update"),
     ("exists of an aggregate", lambda: exists_(Post, count() > 1), "exists_(…) is a condition on single rows"),
