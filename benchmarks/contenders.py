@@ -17,6 +17,7 @@ from benchmarks.records import (
     CREATE,
     CREATE_FAMILY,
     INSERT,
+    PAIRS,
     PARENTS,
     SELECT,
     Child,
@@ -25,7 +26,7 @@ from benchmarks.records import (
     parameters,
     stored,
 )
-from ommi import Ommi, Prog, add, add_all, col, effect, find, traverse
+from ommi import Ommi, Prog, add, add_all, avg, col, count, effect, find, traverse
 from ommi.errors import OmmiError
 
 __all__ = ["CONTENDERS", "Contender", "Plain", "WithOmmi"]
@@ -52,6 +53,15 @@ def _of(keys: list[int]) -> str:
     return f"{CHILDREN} WHERE parent IN ({', '.join('?' * len(keys))}) ORDER BY id"
 
 
+_SUMMARY = "SELECT count(*), avg(age) FROM record WHERE age > ?"
+
+
+def pair(row: Any) -> tuple[Parent, Child]:
+    """A row of `PAIRS`, as one would take it apart by hand."""
+    of, key, parent, name, age, score, joined, its = row
+    return Parent(of, key), Child(parent, name, age, score, datetime.fromisoformat(joined), its)
+
+
 def grouped(keys: list[int], rows: Iterable[Any]) -> list[list[Child]]:
     """The children of each parent, as one would group them by hand."""
     found: dict[int, list[Child]] = {key: [] for key in keys}
@@ -74,11 +84,13 @@ class Contender(Protocol[M]):
     async def page(self, age: int) -> Sequence[M]: ...
     async def update(self, key: int, age: int) -> int: ...
     async def count(self, age: int) -> int: ...
+    async def summary(self, age: int) -> tuple[int, float]: ...
     async def delete(self, key: int) -> int: ...
     async def transaction(self, keys: list[int], age: int) -> int: ...
     async def add_family(self, parents: list[Parent], children: list[Child]) -> None: ...
     async def families(self) -> Sequence[tuple[Any, Sequence[Any]]]: ...
     async def children(self, parents: list[Parent]) -> Sequence[Sequence[Any]]: ...
+    async def pairs(self) -> Sequence[tuple[Any, Any]]: ...
 
 
 class Plain:
@@ -134,6 +146,10 @@ class RawAiosqlite(Plain):
         ((found,),) = await self.connection.execute_fetchall("SELECT count(*) FROM record WHERE age > ?", (age,))
         return int(found)
 
+    async def summary(self, age: int) -> tuple[int, float]:
+        ((found, mean),) = await self.connection.execute_fetchall(_SUMMARY, (age,))
+        return found, mean
+
     async def delete(self, key: int) -> int:
         cursor = await self.connection.execute("DELETE FROM record WHERE id = ?", (key,))
         return cursor.rowcount
@@ -158,6 +174,9 @@ class RawAiosqlite(Plain):
     async def children(self, parents: list[Parent]) -> list[list[Child]]:
         keys = [parent.id for parent in parents]
         return grouped(keys, await self.connection.execute_fetchall(_of(keys), keys))
+
+    async def pairs(self) -> list[tuple[Parent, Child]]:
+        return [pair(row) for row in await self.connection.execute_fetchall(PAIRS)]
 
 
 class RawTight(Plain):
@@ -209,6 +228,10 @@ class RawTight(Plain):
         sql = "SELECT count(*) FROM record WHERE age > ?"
         return int(await self.call(lambda: self.connection.execute(sql, (age,)).fetchone()[0]))
 
+    async def summary(self, age: int) -> tuple[int, float]:
+        found: tuple[int, float] = await self.call(lambda: self.connection.execute(_SUMMARY, (age,)).fetchone())
+        return found
+
     async def delete(self, key: int) -> int:
         return int(await self.call(lambda: self.connection.execute("DELETE FROM record WHERE id = ?", (key,)).rowcount))
 
@@ -231,6 +254,12 @@ class RawTight(Plain):
     async def children(self, parents: list[Parent]) -> list[list[Child]]:
         keys = [parent.id for parent in parents]
         return grouped(keys, await self.call(lambda: self.connection.execute(_of(keys), keys).fetchall()))
+
+    async def pairs(self) -> list[tuple[Parent, Child]]:
+        found: list[tuple[Parent, Child]] = await self.call(
+            lambda: [pair(row) for row in self.connection.execute(PAIRS)]
+        )
+        return found
 
 
 class RawThread(RawTight):
@@ -294,6 +323,11 @@ class WithOmmi(Plain):
     async def count(self, age: int) -> int:
         return (await self.database.run(find(Record).where(lambda r: r.age > age).count())).unwrap()
 
+    async def summary(self, age: int) -> tuple[int, float]:
+        query = find(Record).where(lambda r: r.age > age).select(lambda r: (count(r), avg(r.age)))
+        found, mean = (await self.database.run(query.one())).unwrap()
+        return found, mean or 0.0
+
     async def delete(self, key: int) -> int:
         return (await self.database.run(find(Record).where(lambda r: r.id == key).delete())).unwrap()
 
@@ -310,6 +344,10 @@ class WithOmmi(Plain):
 
     async def children(self, parents: list[Parent]) -> list[list[Child]]:
         return (await self.database.run(traverse(parents, lambda parent: parent.children))).unwrap()
+
+    async def pairs(self) -> list[tuple[Parent, Child]]:
+        query = find(Parent).join(Parent.children).order_by(lambda p, c: c.id)
+        return (await self.database.run(query.all())).unwrap()
 
 
 CONTENDERS: dict[str, tuple[Callable[[], Contender[Record]], str]] = {

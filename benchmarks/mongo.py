@@ -12,7 +12,7 @@ from benchmarks.places import mongo_url
 from benchmarks.records import COLLECTION, Child, Parent, Record
 from ommi import Ommi
 
-__all__ = ["CONTENDERS", "DATABASE"]
+__all__ = ["CONTENDERS", "DATABASE", "summary_of"]
 
 DATABASE: Final = "benchmark"
 
@@ -32,6 +32,19 @@ def _record(row: Mapping[str, Any]) -> Record:
 
 def _child(row: Mapping[str, Any]) -> Child:
     return Child(row["parent"], row["name"], row["age"], row["score"], row["joined"], row["_id"])
+
+
+def summary_of(age: int) -> list[dict[str, Any]]:
+    """The pipeline for how many are older, and how old they are on average."""
+    grouped = {"_id": None, "number": {"$sum": 1}, "mean": {"$avg": "$age"}}
+    return [{"$match": {"age": {"$gt": age}}}, {"$group": grouped}]
+
+
+_PAIRS: Final[list[dict[str, Any]]] = [
+    {"$lookup": {"from": "parent", "localField": "parent", "foreignField": "_id", "as": "its"}},
+    {"$unwind": "$its"},
+    {"$sort": {"_id": 1}},
+]
 
 
 class RawPyMongo(Plain):
@@ -82,6 +95,10 @@ class RawPyMongo(Plain):
     async def count(self, age: int) -> int:
         return int(await self.db.record.count_documents({"age": {"$gt": age}}))
 
+    async def summary(self, age: int) -> tuple[int, float]:
+        (found,) = await (await self.db.record.aggregate(summary_of(age))).to_list()
+        return found["number"], found["mean"]
+
     async def delete(self, key: int) -> int:
         return int((await self.db.record.delete_one({"_id": key})).deleted_count)
 
@@ -111,6 +128,10 @@ class RawPyMongo(Plain):
         for row in await rows.to_list():
             found[row["parent"]].append(_child(row))
         return list(found.values())
+
+    async def pairs(self) -> list[tuple[Parent, Child]]:
+        rows = await (await self.db.child.aggregate(_PAIRS)).to_list()
+        return [(Parent(row["its"]["name"], row["its"]["_id"]), _child(row)) for row in rows]
 
 
 class OmmiOnMongo(WithOmmi):

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from benchmarks.contenders import Contender, Plain, WithOmmi
 from benchmarks.places import server_url
-from benchmarks.records import CHILDREN, COLLECTION, PARENTS, Child, Parent, Record
+from benchmarks.records import CHILDREN, COLLECTION, PAIRS, PARENTS, Child, Parent, Record
 from ommi import Ommi
 
 __all__ = ["CONTENDERS"]
@@ -73,6 +73,12 @@ class RawAsyncpg(Plain):
     async def count(self, age: int) -> int:
         return int(await self.connection.fetchval("SELECT count(*) FROM record WHERE age > $1", age))
 
+    async def summary(self, age: int) -> tuple[int, float]:
+        found, mean = await self.connection.fetchrow(
+            "SELECT count(*), avg(age)::float8 FROM record WHERE age > $1", age
+        )
+        return found, mean
+
     async def delete(self, key: int) -> int:
         return _rows(await self.connection.execute("DELETE FROM record WHERE id = $1", key))
 
@@ -99,6 +105,9 @@ class RawAsyncpg(Plain):
         for row in await self.connection.fetch(sql, list(found)):
             found[row[0]].append(Child(*row))
         return list(found.values())
+
+    async def pairs(self) -> list[tuple[Parent, Child]]:
+        return [(Parent(*row[:2]), Child(*row[2:])) for row in await self.connection.fetch(PAIRS)]
 
 
 class TightAsyncpg(RawAsyncpg):

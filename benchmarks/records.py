@@ -17,6 +17,7 @@ __all__ = [
     "CREATE_FAMILY",
     "FIELDS",
     "INSERT",
+    "PAIRS",
     "PARENTS",
     "SELECT",
     "Child",
@@ -78,6 +79,10 @@ CREATE TABLE IF NOT EXISTS "child" ("parent" INTEGER NOT NULL REFERENCES "parent
 "age" INTEGER NOT NULL, "score" REAL NOT NULL, "joined" TEXT NOT NULL, "id" INTEGER PRIMARY KEY NOT NULL) STRICT;
 CREATE INDEX IF NOT EXISTS ix_child_parent ON child (parent)"""
 PARENTS = "SELECT name, id FROM parent"
+PAIRS = (
+    "SELECT p.name, p.id, c.parent, c.name, c.age, c.score, c.joined, c.id "
+    "FROM parent AS p JOIN child AS c ON c.parent = p.id ORDER BY c.id"
+)
 CHILDREN = "SELECT parent, name, age, score, joined, id FROM child"
 
 

@@ -101,6 +101,19 @@ async def count(contender: Contender[Any]) -> float:
     return spent
 
 
+async def summary(contender: Contender[Any]) -> float:
+    """Count and average with a condition, in 1,000 rows, by one statement."""
+    await _filled(contender, 1000)
+    found, mean = 0, 0.0
+    start = time.perf_counter()
+    for _ in range(500):
+        found, mean = await contender.summary(44)
+    spent = time.perf_counter() - start
+    ages = [one.age for one in records(1000) if one.age > 44]
+    assert (found, round(mean, 6)) == (len(ages), round(sum(ages) / len(ages), 6))
+    return spent
+
+
 async def delete(contender: Contender[Any]) -> float:
     """Delete a record by its key."""
     await _filled(contender)
@@ -167,6 +180,21 @@ async def relation_loads(contender: Contender[Any]) -> float:
     return spent
 
 
+async def pairs(contender: Contender[Any]) -> float:
+    """2,000 children, each beside its parent, as objects, by a join."""
+    parents, children = family(200, 10)
+    await contender.add_family(parents, children)
+    found = await contender.pairs()
+    start = time.perf_counter()
+    for _ in range(10):
+        found = await contender.pairs()
+    spent = time.perf_counter() - start
+    assert len(found) == 2000
+    assert [found[321][0].id, found[321][0].name] == [122, "parent 121"]
+    check_child(found[321][1], children[321])
+    return spent
+
+
 ROWS: dict[str, Row] = {
     "insert one, autocommit": insert_one,
     "bulk insert 10,000": insert_many,
@@ -177,6 +205,8 @@ ROWS: dict[str, Row] = {
     "200 parents × 10 children": families,
     "1,000 relation loads in a loop": relation_loads,
     "count": count,
+    "count, average": summary,
+    "join of 2,000 pairs": pairs,
     "delete by key": delete,
     "20 tasks, get by key": twenty_tasks,
     "transaction of 6 statements": transaction,

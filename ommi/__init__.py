@@ -10,7 +10,9 @@ from ommi.bound import BoundEffect, BoundQuery, BoundRows
 from ommi.database import Ommi, requires_database
 from ommi.effects.catching import catch
 from ommi.effects.effect import Effect, Outcome
-from ommi.effects.finding import Query, Rows, find
+from ommi.effects.finding import Query, find
+from ommi.effects.grouping import Grouped
+from ommi.effects.joining import Joined
 from ommi.effects.many import attempt, bracket, gather, race, sleep, traverse, validate
 from ommi.effects.native import execute, mongo, sql
 from ommi.effects.operations import add, add_all, advisory_lock, delete, reload, save, upsert
@@ -18,7 +20,9 @@ from ommi.effects.paging import Page
 from ommi.effects.pointfree import alt, bind, lash, map_, tap
 from ommi.effects.program import Prog, effect
 from ommi.effects.related import LoadState, Related, ToMany, ToOne
+from ommi.effects.rows import Rows
 from ommi.effects.schedule import Schedule
+from ommi.effects.subqueries import exists_
 from ommi.errors import (
     CheckViolation,
     CommitUnknown,
@@ -66,7 +70,10 @@ from ommi.models import (
     ommi_model,
     ref,
 )
+from ommi.models.aliases import alias
+from ommi.query.aggregates import avg, count, max_, min_, sum_
 from ommi.query.expressions import Column, Expression, Predicate, all_of, any_of, col, not_
+from ommi.query.optional import optional
 from ommi.runtime.trace import Trace, Traced, TraceStep
 from ommi.schema import OnDelete
 from ommi.transactions import IsolationLevel, TransactionOptions
@@ -93,9 +100,11 @@ __all__ = [
     "Expression",
     "Failure",
     "ForeignKeyViolation",
+    "Grouped",
     "Index",
     "InvalidCursor",
     "IsolationLevel",
+    "Joined",
     "Key",
     "LoadState",
     "LockTimeout",
@@ -143,26 +152,33 @@ __all__ = [
     "add",
     "add_all",
     "advisory_lock",
+    "alias",
     "all_of",
     "alt",
     "any_of",
     "attempt",
     "auto",
+    "avg",
     "bind",
     "bracket",
     "catch",
     "col",
+    "count",
     "delete",
     "effect",
     "execute",
+    "exists_",
     "find",
     "gather",
     "global_collection",
     "lash",
     "map_",
+    "max_",
+    "min_",
     "mongo",
     "not_",
     "ommi_model",
+    "optional",
     "race",
     "ref",
     "reload",
@@ -170,6 +186,7 @@ __all__ = [
     "save",
     "sleep",
     "sql",
+    "sum_",
     "tap",
     "traverse",
     "upsert",

@@ -11,13 +11,17 @@ from typing import TYPE_CHECKING, Any, Generic, Never, NoReturn, final, overload
 
 from returns.primitives.exceptions import UnwrapFailedError
 from returns.result import Failure, Result, Success
-from typing_extensions import TypeVar
+from typing_extensions import TypeVar, TypeVarTuple
 
 from ommi.effects.effect import Binding, Effect
-from ommi.effects.finding import Query, Rows, Scalar, not_run
+from ommi.effects.finding import Query
+from ommi.effects.grouping import Grouped
+from ommi.effects.joining import Joined, On
 from ommi.effects.paging import Page
 from ommi.effects.related import ToMany, ToOne, adopt
+from ommi.effects.rows import Rows, not_run
 from ommi.effects.schedule import Schedule
+from ommi.effects.selecting import Scalar
 from ommi.errors import ConstraintViolation, DatabaseError, MultipleFound, NotFound
 from ommi.query.expressions import Expression, Order, Predicate
 from ommi.transactions import IsolationLevel
@@ -25,11 +29,15 @@ from ommi.transactions import IsolationLevel
 if TYPE_CHECKING:
     from ommi.session import Session
 
-__all__ = ["BoundEffect", "BoundQuery", "BoundRows", "Fetch", "FetchRows"]
+__all__ = ["BoundEffect", "BoundGrouped", "BoundJoined", "BoundQuery", "BoundRows", "Fetch", "FetchRows"]
 
 T_co = TypeVar("T_co", covariant=True)
 E_co = TypeVar("E_co", covariant=True)
 T = TypeVar("T")
+B = TypeVar("B")
+Ts = TypeVarTuple("Ts")
+Rs = TypeVarTuple("Rs")
+R = TypeVar("R")
 M = TypeVar("M")
 V = TypeVar("V")
 U = TypeVar("U")
@@ -243,6 +251,10 @@ class BoundRows(Generic[T]):
         """Each different row once."""
         return BoundRows(self._rows.distinct(), self._database)
 
+    def into(self, row: type[R], /) -> BoundRows[R]:
+        """Rows as instances of a class, by the names of its fields."""
+        return BoundRows(self._rows.into(row), self._database)
+
     def all(self) -> BoundEffect[list[T], DatabaseError]:
         """All rows, in order."""
         return BoundEffect(self._rows.all(), self._database)
@@ -283,73 +295,32 @@ class BoundRows(Generic[T]):
         __await__ = __iter__
 
 
-@final
-class BoundQuery(Generic[M]):
-    """A query for records, and the database to run it on; the methods are those of `Query`."""
+class BoundSelecting(Generic[*Ts]):
+    """A query for rows of models `*Ts`, and the database to run it on."""
 
-    __slots__ = ("_database", "_query")
-
-    def __init__(self, query: Query[M], database: Session) -> None:
-        self._query = query
-        self._database = database
-
-    def where(self, *conditions: Predicate[Any] | bool | Callable[[M], Predicate[Any] | bool]) -> BoundQuery[M]:
-        """Only rows for which all conditions hold, too."""
-        return BoundQuery(self._query.where(*conditions), self._database)
-
-    def order_by(self, *parts: Order | Expression[Any, Any] | Callable[[M], Any]) -> BoundQuery[M]:
-        """In this order, first part first."""
-        return BoundQuery(self._query.order_by(*parts), self._database)
-
-    def limit(self, rows: int) -> BoundQuery[M]:
-        """At most this many rows."""
-        return BoundQuery(self._query.limit(rows), self._database)
-
-    def offset(self, rows: int) -> BoundQuery[M]:
-        """Without the first rows."""
-        return BoundQuery(self._query.offset(rows), self._database)
-
-    def after(self, cursor: str | None) -> BoundQuery[M]:
-        """Only rows after this cursor in the order, which is given before; all rows with `None`."""
-        return BoundQuery(self._query.after(cursor), self._database)
-
-    def before(self, cursor: str | None) -> BoundQuery[M]:
-        """Only rows before this cursor in the order; a page of them has the last ones, in order."""
-        return BoundQuery(self._query.before(cursor), self._database)
-
-    def cursor_of(self, record: M) -> str:
-        """The cursor of a record in this order, for `after` and `before`."""
-        return self._query.cursor_of(record)
-
-    def for_update(self, *, skip_locked: bool = False, no_wait: bool = False) -> BoundQuery[M]:
-        """Lock the rows until the transaction ends; it needs one."""
-        return BoundQuery(self._query.for_update(skip_locked=skip_locked, no_wait=no_wait), self._database)
-
-    def everything(self) -> BoundQuery[M]:
-        """Say that an update or delete without a condition is meant."""
-        return BoundQuery(self._query.everything(), self._database)
+    __slots__ = ()
 
     @overload
-    def select(self, shape: Callable[[M], tuple[A1]], /) -> BoundRows[tuple[A1]]: ...
+    def select(self, shape: Callable[[*Ts], tuple[A1]], /) -> BoundRows[tuple[A1]]: ...
     @overload
-    def select(self, shape: Callable[[M], tuple[A1, A2]], /) -> BoundRows[tuple[A1, A2]]: ...
+    def select(self, shape: Callable[[*Ts], tuple[A1, A2]], /) -> BoundRows[tuple[A1, A2]]: ...
     @overload
-    def select(self, shape: Callable[[M], tuple[A1, A2, A3]], /) -> BoundRows[tuple[A1, A2, A3]]: ...
+    def select(self, shape: Callable[[*Ts], tuple[A1, A2, A3]], /) -> BoundRows[tuple[A1, A2, A3]]: ...
     @overload
-    def select(self, shape: Callable[[M], tuple[A1, A2, A3, A4]], /) -> BoundRows[tuple[A1, A2, A3, A4]]: ...
+    def select(self, shape: Callable[[*Ts], tuple[A1, A2, A3, A4]], /) -> BoundRows[tuple[A1, A2, A3, A4]]: ...
     @overload
-    def select(self, shape: Callable[[M], tuple[A1, A2, A3, A4, A5]], /) -> BoundRows[tuple[A1, A2, A3, A4, A5]]: ...
+    def select(self, shape: Callable[[*Ts], tuple[A1, A2, A3, A4, A5]], /) -> BoundRows[tuple[A1, A2, A3, A4, A5]]: ...
     @overload
     def select(
-        self, shape: Callable[[M], tuple[A1, A2, A3, A4, A5, A6]], /
+        self, shape: Callable[[*Ts], tuple[A1, A2, A3, A4, A5, A6]], /
     ) -> BoundRows[tuple[A1, A2, A3, A4, A5, A6]]: ...
     @overload
     def select(
-        self, shape: Callable[[M], tuple[A1, A2, A3, A4, A5, A6, A7]], /
+        self, shape: Callable[[*Ts], tuple[A1, A2, A3, A4, A5, A6, A7]], /
     ) -> BoundRows[tuple[A1, A2, A3, A4, A5, A6, A7]]: ...
     @overload
     def select(
-        self, shape: Callable[[M], tuple[A1, A2, A3, A4, A5, A6, A7, A8]], /
+        self, shape: Callable[[*Ts], tuple[A1, A2, A3, A4, A5, A6, A7, A8]], /
     ) -> BoundRows[tuple[A1, A2, A3, A4, A5, A6, A7, A8]]: ...
     @overload
     def select(self, c1: Expression[Any, A1], /) -> BoundRows[tuple[A1]]: ...
@@ -429,9 +400,229 @@ class BoundQuery(Generic[M]):
     def select(
         self, c1: A1, c2: A2, c3: A3, c4: A4, c5: A5, c6: A6, c7: A7, c8: A8, /
     ) -> BoundRows[tuple[A1, A2, A3, A4, A5, A6, A7, A8]]: ...
-    def select(self, *columns: Any) -> BoundRows[Any]:
+    @overload
+    def select(self, shape: Callable[[*Ts], Mapping[str, object]], /) -> BoundRows[tuple[Any, ...]]: ...
+    @overload
+    def select(self, /, **columns: object) -> BoundRows[tuple[Any, ...]]: ...
+    def select(self, /, *columns: Any, **named: Any) -> BoundRows[Any]:
         """Only these columns, as tuples."""
-        return BoundRows(self._query.select(*columns), self._database)
+        return self._selected(columns, named)
+
+    def _selected(self, columns: tuple[Any, ...], named: Mapping[str, Any]) -> BoundRows[Any]:
+        raise NotImplementedError(type(self).__name__)
+
+
+@final
+class BoundGrouped(BoundSelecting[*Ts], Generic[*Ts]):
+    """Rows in groups, and the database to run it on; the methods are those of `Grouped`."""
+
+    __slots__ = ("_database", "_grouped")
+
+    def __init__(self, grouped: Grouped[*Ts], database: Session) -> None:
+        self._grouped = grouped
+        self._database = database
+
+    def having(self, *conditions: Predicate[Any] | bool | Callable[[*Ts], Predicate[Any] | bool]) -> BoundGrouped[*Ts]:
+        """Only groups for which all conditions hold, too."""
+        return BoundGrouped(self._grouped.having(*conditions), self._database)
+
+    def order_by(self, *parts: Order | Expression[Any, Any] | Callable[[*Ts], Any]) -> BoundGrouped[*Ts]:
+        """In this order, first part first."""
+        return BoundGrouped(self._grouped.order_by(*parts), self._database)
+
+    def limit(self, rows: int) -> BoundGrouped[*Ts]:
+        """At most this many groups."""
+        return BoundGrouped(self._grouped.limit(rows), self._database)
+
+    def offset(self, rows: int) -> BoundGrouped[*Ts]:
+        """Without the first groups."""
+        return BoundGrouped(self._grouped.offset(rows), self._database)
+
+    def _selected(self, columns: tuple[Any, ...], named: Mapping[str, Any]) -> BoundRows[Any]:
+        return BoundRows(self._grouped.select(*columns, **named), self._database)
+
+    def __repr__(self) -> str:
+        return f"db.{self._grouped!r}"
+
+
+@final
+class BoundJoined(BoundSelecting[*Ts], Generic[R, *Ts]):
+    """Rows of several models side by side, and the database to run it on; the methods are those of `Joined`."""
+
+    __slots__ = ("_database", "_joined")
+
+    def __init__(self, joined: Joined[R, *Ts], database: Session) -> None:
+        self._joined = joined
+        self._database = database
+
+    @overload
+    def join(
+        self: BoundJoined[tuple[*Rs], *Ts],
+        target: type[B],
+        /,
+        *,
+        on: Callable[[*Ts, B], Predicate[Any] | bool] | Predicate[Any] | bool | ToMany[Any] | ToOne[Any] | None = None,
+    ) -> BoundJoined[tuple[*Rs, B], *Ts, B]: ...
+    @overload
+    def join(self: BoundJoined[tuple[*Rs], *Ts], target: ToMany[B], /) -> BoundJoined[tuple[*Rs, B], *Ts, B]: ...
+    @overload
+    def join(self: BoundJoined[tuple[*Rs], *Ts], target: ToOne[B | None], /) -> BoundJoined[tuple[*Rs, B], *Ts, B]: ...
+    @overload
+    def join(self: BoundJoined[tuple[*Rs], *Ts], target: ToOne[B], /) -> BoundJoined[tuple[*Rs, B], *Ts, B]: ...
+    def join(self, target: Any, /, *, on: Any = None) -> BoundJoined[Any, *tuple[Any, ...]]:
+        """With the records of one more model."""
+        joined: Any = self._joined
+        return BoundJoined(joined.join(target, on=on), self._database)
+
+    @overload
+    def left_join(
+        self: BoundJoined[tuple[*Rs], *Ts],
+        target: type[B],
+        /,
+        *,
+        on: Callable[[*Ts, B], Predicate[Any] | bool] | Predicate[Any] | bool | ToMany[Any] | ToOne[Any] | None = None,
+    ) -> BoundJoined[tuple[*Rs, B | None], *Ts, B]: ...
+    @overload
+    def left_join(
+        self: BoundJoined[tuple[*Rs], *Ts], target: ToMany[B], /
+    ) -> BoundJoined[tuple[*Rs, B | None], *Ts, B]: ...
+    @overload
+    def left_join(
+        self: BoundJoined[tuple[*Rs], *Ts], target: ToOne[B | None], /
+    ) -> BoundJoined[tuple[*Rs, B | None], *Ts, B]: ...
+    @overload
+    def left_join(
+        self: BoundJoined[tuple[*Rs], *Ts], target: ToOne[B], /
+    ) -> BoundJoined[tuple[*Rs, B | None], *Ts, B]: ...
+    def left_join(self, target: Any, /, *, on: Any = None) -> BoundJoined[Any, *tuple[Any, ...]]:
+        """With the records of one more model, or `None`."""
+        joined: Any = self._joined
+        return BoundJoined(joined.left_join(target, on=on), self._database)
+
+    def where(self, *conditions: Predicate[Any] | bool | Callable[[*Ts], Predicate[Any] | bool]) -> BoundJoined[R, *Ts]:
+        """Only rows for which all conditions hold, too."""
+        return BoundJoined(self._joined.where(*conditions), self._database)
+
+    def order_by(self, *parts: Order | Expression[Any, Any] | Callable[[*Ts], Any]) -> BoundJoined[R, *Ts]:
+        """In this order, first part first."""
+        return BoundJoined(self._joined.order_by(*parts), self._database)
+
+    def limit(self, rows: int) -> BoundJoined[R, *Ts]:
+        """At most this many rows."""
+        return BoundJoined(self._joined.limit(rows), self._database)
+
+    def offset(self, rows: int) -> BoundJoined[R, *Ts]:
+        """Without the first rows."""
+        return BoundJoined(self._joined.offset(rows), self._database)
+
+    def group_by(self, *parts: Expression[Any, Any] | Callable[[*Ts], Any]) -> BoundGrouped[*Ts]:
+        """The rows that are alike in these, as groups."""
+        return BoundGrouped(self._joined.group_by(*parts), self._database)
+
+    def _selected(self, columns: tuple[Any, ...], named: Mapping[str, Any]) -> BoundRows[Any]:
+        return BoundRows(self._joined.select(*columns, **named), self._database)
+
+    # -- terminals
+    def all(self) -> BoundEffect[list[R], DatabaseError]:
+        """All rows, in order."""
+        return BoundEffect(self._joined.all(), self._database)
+
+    def one(self) -> BoundEffect[R, NotFound | MultipleFound | DatabaseError]:
+        """The only row."""
+        return BoundEffect(self._joined.one(), self._database)
+
+    def first(self) -> BoundEffect[R | None, DatabaseError]:
+        """The first row, or `None`."""
+        return BoundEffect(self._joined.first(), self._database)
+
+    def count(self) -> BoundEffect[int, DatabaseError]:
+        """How many rows there are."""
+        return BoundEffect(self._joined.count(), self._database)
+
+    def exists(self) -> BoundEffect[bool, DatabaseError]:
+        """Whether there is a row."""
+        return BoundEffect(self._joined.exists(), self._database)
+
+    def __repr__(self) -> str:
+        return f"db.{self._joined!r}"
+
+
+@final
+class BoundQuery(BoundSelecting[M], Generic[M]):
+    """A query for records, and the database to run it on; the methods are those of `Query`."""
+
+    __slots__ = ("_database", "_query")
+
+    def __init__(self, query: Query[M], database: Session) -> None:
+        self._query = query
+        self._database = database
+
+    def where(self, *conditions: Predicate[Any] | bool | Callable[[M], Predicate[Any] | bool]) -> BoundQuery[M]:
+        """Only rows for which all conditions hold, too."""
+        return BoundQuery(self._query.where(*conditions), self._database)
+
+    def order_by(self, *parts: Order | Expression[Any, Any] | Callable[[M], Any]) -> BoundQuery[M]:
+        """In this order, first part first."""
+        return BoundQuery(self._query.order_by(*parts), self._database)
+
+    def limit(self, rows: int) -> BoundQuery[M]:
+        """At most this many rows."""
+        return BoundQuery(self._query.limit(rows), self._database)
+
+    def offset(self, rows: int) -> BoundQuery[M]:
+        """Without the first rows."""
+        return BoundQuery(self._query.offset(rows), self._database)
+
+    def after(self, cursor: str | None) -> BoundQuery[M]:
+        """Only rows after this cursor in the order, which is given before; all rows with `None`."""
+        return BoundQuery(self._query.after(cursor), self._database)
+
+    def before(self, cursor: str | None) -> BoundQuery[M]:
+        """Only rows before this cursor in the order; a page of them has the last ones, in order."""
+        return BoundQuery(self._query.before(cursor), self._database)
+
+    def cursor_of(self, record: M) -> str:
+        """The cursor of a record in this order, for `after` and `before`."""
+        return self._query.cursor_of(record)
+
+    def for_update(self, *, skip_locked: bool = False, no_wait: bool = False) -> BoundQuery[M]:
+        """Lock the rows until the transaction ends; it needs one."""
+        return BoundQuery(self._query.for_update(skip_locked=skip_locked, no_wait=no_wait), self._database)
+
+    def everything(self) -> BoundQuery[M]:
+        """Say that an update or delete without a condition is meant."""
+        return BoundQuery(self._query.everything(), self._database)
+
+    def _selected(self, columns: tuple[Any, ...], named: Mapping[str, Any]) -> BoundRows[Any]:
+        return BoundRows(self._query.select(*columns, **named), self._database)
+
+    def group_by(self, *parts: Expression[Any, Any] | Callable[[M], Any]) -> BoundGrouped[M]:
+        """The rows that are alike in these, as groups."""
+        return BoundGrouped(self._query.group_by(*parts), self._database)
+
+    @overload
+    def join(self, target: type[B], /, *, on: On[M, B] = None) -> BoundJoined[tuple[M, B], M, B]: ...
+    @overload
+    def join(self, target: ToMany[B], /) -> BoundJoined[tuple[M, B], M, B]: ...
+    @overload
+    def join(self, target: ToOne[B | None], /) -> BoundJoined[tuple[M, B], M, B]: ...
+    @overload
+    def join(self, target: ToOne[B], /) -> BoundJoined[tuple[M, B], M, B]: ...
+    def join(self, target: Any, /, *, on: Any = None) -> BoundJoined[Any, *tuple[Any, ...]]:
+        """The records with those of another model that belong to them, as pairs."""
+        return BoundJoined(self._query.join(target, on=on), self._database)
+
+    @overload
+    def left_join(self, target: type[B], /, *, on: On[M, B] = None) -> BoundJoined[tuple[M, B | None], M, B]: ...
+    @overload
+    def left_join(self, target: ToMany[B], /) -> BoundJoined[tuple[M, B | None], M, B]: ...
+    @overload
+    def left_join(self, target: ToOne[B | None], /) -> BoundJoined[tuple[M, B | None], M, B]: ...
+    @overload
+    def left_join(self, target: ToOne[B], /) -> BoundJoined[tuple[M, B | None], M, B]: ...
+    def left_join(self, target: Any, /, *, on: Any = None) -> BoundJoined[Any, *tuple[Any, ...]]:
+        """As `join`, with `None` beside a record to which nothing belongs."""
+        return BoundJoined(self._query.left_join(target, on=on), self._database)
 
     def prefetch(self, *relations: ToMany[Any] | ToOne[Any]) -> BoundQuery[M]:
         """Load what these relations lead to with the records, one statement for each."""

@@ -111,6 +111,8 @@ class Schema:
     references: tuple[Reference, ...] = ()
     checks: tuple[CheckRule, ...] = ()
     version: Field | None = None
+    alias: str | None = None
+    """What the table is called in a query that names it more than once; such a schema has fields of its own."""
     key: tuple[Field, ...] = field(init=False)
     by_name: dict[str, Field] = field(init=False, repr=False)
 
@@ -122,6 +124,11 @@ class Schema:
     def name(self) -> str:
         """The model's name, for messages."""
         return self.model.__name__
+
+    @property
+    def label(self) -> str:
+        """What the model is called in a query."""
+        return self.name if self.alias is None else self.alias
 
     @property
     def assigned(self) -> tuple[Field, ...]:

@@ -12,10 +12,13 @@ from typing_extensions import TypeVar
 
 from ommi.bound import BoundEffect, BoundQuery
 from ommi.effects.effect import Effect
-from ommi.effects.finding import Query, Rows, find
+from ommi.effects.finding import Query, find
+from ommi.effects.grouping import Grouped
+from ommi.effects.joining import Joined
 from ommi.effects.native import execute, sql
 from ommi.effects.operations import add, add_all, delete, reload, save, upsert
 from ommi.effects.related import Runner
+from ommi.effects.rows import Rows
 from ommi.errors import ConstraintViolation, DatabaseError, NotFound, StaleRecord
 from ommi.query.expressions import Predicate
 from ommi.runtime.calls import Ending
@@ -138,7 +141,7 @@ def check_effect(found: object) -> None:
     """`TypeError` for what is no effect, with what to write."""
     if isinstance(found, Effect):
         return
-    if isinstance(found, (Query, Rows, BoundQuery)):
+    if isinstance(found, (Query, Rows, Grouped, Joined, BoundQuery)):
         raise TypeError(f"run takes an effect, and {found!r} is a query: end it with .all(), .one(), .first(), …")
     if isinstance(found, GeneratorType):
         raise TypeError(f"run takes an effect, and {found.__name__}(…) is a generator: put @effect on the function")

@@ -3,8 +3,9 @@
 import csv
 import subprocess
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
+from statistics import mean
 
 import pytest
 
@@ -52,6 +53,18 @@ def test_the_latest_flight_is_the_latest(printed: str, readable: list[dict[str, 
     first = lines[next(number for number, line in enumerate(lines) if line.endswith("minutes late")) + 1]
     assert first.split()[:2] == [latest["carrier"], latest["flight"]]
     assert first.split()[-1] == latest["arr_delay"]
+
+
+def test_the_worst_routes_are_the_worst(printed: str, readable: list[dict[str, str]]) -> None:
+    delays: defaultdict[str, list[int]] = defaultdict(list)
+    for row in readable:
+        if row["arr_delay"] != "NA":
+            delays[f"{row['origin']} → {row['dest']}"].append(int(row["arr_delay"]))
+    means = {route: round(mean(found), 1) for route, found in delays.items() if len(found) >= 10}
+    worst = sorted(means.items(), key=lambda entry: -entry[1])[:5]
+    _, _, shown = printed.partition("Which routes are late on the average?")
+    lines = shown.splitlines()[3:8]
+    assert [(line.strip()[:9], float(line.split()[-1])) for line in lines] == worst
 
 
 def test_a_transaction_that_fails_halfway_changes_nothing(printed: str) -> None:

@@ -13,7 +13,7 @@ from bson.codec_options import CodecOptions
 from pydantic import Field
 from pymongo import AsyncMongoClient, WriteConcern
 
-from benchmarks.mongo import DATABASE
+from benchmarks.mongo import DATABASE, summary_of
 from benchmarks.places import mongo_url
 from benchmarks.records import Child, Parent, Record
 
@@ -116,6 +116,10 @@ class Beanie:
     async def count(self, age: int) -> int:
         return await Stored.find(Stored.age > age).count()
 
+    async def summary(self, age: int) -> tuple[int, float]:
+        (found,) = await Stored.aggregate(summary_of(age)).to_list()
+        return found["number"], found["mean"]
+
     async def delete(self, key: int) -> int:
         found: Any = await Stored.find_one(Stored.id == key).delete()
         return int(found.deleted_count)
@@ -151,3 +155,6 @@ class Beanie:
 
     async def children(self, parents: list[Parent]) -> list[list[StoredChild]]:
         return [await StoredChild.find({"parent.$id": parent.id}).sort("_id").to_list() for parent in parents]
+
+    async def pairs(self) -> list[tuple[Any, StoredChild]]:
+        return [(child.parent, child) for child in await StoredChild.find_all(fetch_links=True).sort("_id").to_list()]

@@ -174,6 +174,12 @@ class Orm(_OnEngine):
         async with self.session() as session:
             return int((await session.scalars(select(func.count()).select_from(Stored).where(Stored.age > age))).one())
 
+    async def summary(self, age: int) -> tuple[int, float]:
+        query = select(func.count(), func.avg(Stored.age)).where(Stored.age > age)
+        async with self.session() as session:
+            found, mean = (await session.execute(query)).one()
+        return found, float(mean)
+
     async def delete(self, key: int) -> int:
         async with self.session() as session:
             gone = await session.execute(delete(Stored).where(Stored.id == key))
@@ -200,6 +206,11 @@ class Orm(_OnEngine):
                 query = select(StoredChild).where(StoredChild.parent == parent.id).order_by(StoredChild.id)
                 found.append((await session.scalars(query)).all())
         return found
+
+    async def pairs(self) -> list[tuple[StoredParent, StoredChild]]:
+        query = select(StoredParent, StoredChild).join(StoredChild).order_by(StoredChild.id)
+        async with self.session() as session:
+            return [(parent, child) for parent, child in await session.execute(query)]
 
 
 class Core(_OnEngine):
@@ -246,6 +257,12 @@ class Core(_OnEngine):
         async with self.engine.connect() as connection:
             return int((await connection.execute(query)).scalar_one())
 
+    async def summary(self, age: int) -> tuple[int, float]:
+        query = select(func.count(), func.avg(_TABLE.c.age)).where(_TABLE.c.age > age)
+        async with self.engine.connect() as connection:
+            found, mean = (await connection.execute(query)).one()
+        return found, float(mean)
+
     async def delete(self, key: int) -> int:
         async with self.engine.begin() as connection:
             return (await connection.execute(delete(_TABLE).where(_TABLE.c.id == key))).rowcount
@@ -272,6 +289,12 @@ class Core(_OnEngine):
             for row in await connection.execute(query):
                 found[row.parent].append(Child(*row))
         return list(found.values())
+
+    async def pairs(self) -> list[tuple[Parent, Child]]:
+        columns = [_PARENTS.c.name, _PARENTS.c.id, *(_CHILDREN.c[name] for name in _CHILD_FIELDS)]
+        query = select(*columns).select_from(_PARENTS.join(_CHILDREN)).order_by(_CHILDREN.c.id)
+        async with self.engine.connect() as connection:
+            return [(Parent(*row[:2]), Child(*row[2:])) for row in await connection.execute(query)]
 
 
 def _values(record: Record) -> dict[str, object]:

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from tortoise import Tortoise as Library
 from tortoise import fields
+from tortoise.functions import Avg, Count
 from tortoise.models import Model
 from tortoise.transactions import in_transaction
 
@@ -111,6 +112,11 @@ class Tortoise:
     async def count(self, age: int) -> int:
         return await Stored.filter(age__gt=age).count()
 
+    async def summary(self, age: int) -> tuple[int, float]:
+        query = Stored.filter(age__gt=age).annotate(number=Count("id"), mean=Avg("age"))
+        (found,) = await query.values("number", "mean")
+        return found["number"], float(found["mean"])
+
     async def delete(self, key: int) -> int:
         return await Stored.filter(id=key).delete()
 
@@ -138,3 +144,6 @@ class Tortoise:
 
     async def children(self, parents: list[Parent]) -> list[list[StoredChild]]:
         return [await StoredChild.filter(parent_id=parent.id) for parent in parents]
+
+    async def pairs(self) -> list[tuple[StoredParent, StoredChild]]:
+        return [(child.parent, child) for child in await StoredChild.all().select_related("parent")]

@@ -70,6 +70,13 @@ async def ask(db: Ommi) -> None:
         [(*described(flight, airline(flight)), aircraft(flight), flight.arrival_delay) for flight in late],
     )
 
+    heading("Which routes are late on the average?")
+    routes = await answer(db, questions.worst_routes(5, 10))
+    table(
+        ("route", "to", "arrived", "minutes late"),
+        [(f"{r.origin} → {r.destination}", r.airport, r.arrived, round(r.delay or 0, 1)) for r in routes],
+    )
+
     heading("When do most flights leave?")
     days = await answer(db, questions.flights_by_day())
     table(("day", "flights"), [(f"{day:%a %d %b}", count) for day, count in zip(questions.WEEK, days, strict=True)])

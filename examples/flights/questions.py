@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from typing import NamedTuple
 
 from examples.flights.models import Airport, Flight, Plane, Rebooking
 from ommi import (
@@ -15,10 +16,13 @@ from ommi import (
     Prog,
     add,
     any_of,
+    avg,
     catch,
     col,
+    count,
     effect,
     find,
+    optional,
     traverse,
 )
 
@@ -38,6 +42,39 @@ def most_delayed(how_many: int) -> Effect[list[Flight], DatabaseError]:
         .order_by(lambda f: col(f.arrival_delay).desc)
         .limit(how_many)
         .prefetch(Flight.airline, Flight.aircraft)
+        .all()
+    )
+
+
+class Route(NamedTuple):
+    """How late the flights of a route arrive, in minutes, on the average."""
+
+    origin: str
+    destination: str
+    airport: str | None
+    arrived: int
+    delay: float | None
+
+
+def worst_routes(how_many: int, least: int) -> Effect[list[Route], DatabaseError]:
+    """The routes whose flights arrive latest on the average, of those that were flown so often: one statement."""
+    return (
+        find(Flight)
+        .left_join(Airport, on=lambda f, a: f.destination == a.code)
+        .group_by(lambda f, a: (f.origin, f.destination, a.name))
+        .having(lambda f, a: count(f.arrival_delay) >= least)
+        .order_by(lambda f, a: col(avg(f.arrival_delay)).desc)
+        .limit(how_many)
+        .select(
+            lambda f, a: {
+                "origin": f.origin,
+                "destination": f.destination,
+                "airport": optional(a.name),
+                "arrived": count(f.arrival_delay),
+                "delay": avg(f.arrival_delay),
+            }
+        )
+        .into(Route)
         .all()
     )
 

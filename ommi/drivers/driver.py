@@ -27,6 +27,7 @@ class Capabilities:
     `language`: what texts of an application's own it runs, by `sql(…)` or `mongo(…)`; the others are refused.
     `parameters`: how many values a condition of one statement may hold; reads of more keys are several statements.
     `waits`: a write that meets that of another transaction waits for its end; otherwise it is a conflict at once.
+    `joins`: rows of several tables side by side, and `exists_`.
     `decimal_digits`: the most digits a Decimal can have; `None` for any number.
     """
 
@@ -37,6 +38,7 @@ class Capabilities:
     language: Literal["sql", "mongo"] | None = None
     waits: bool = True
     decimal_digits: int | None = None
+    joins: bool = True
 
 
 @frozen(eq=False)

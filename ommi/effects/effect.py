@@ -406,7 +406,7 @@ class Perform(Effect[T_co, E_co]):
     statement: Statement
     answer: Answer
     read: Any = None
-    """For selected columns: their labels, types and nullability, from which a reader is made; a `Paging` for `PAGE`."""
+    """For selected columns: the `Reading` of their rows; a `Paging` for `PAGE`."""
     row: tuple[Any, ...] | None = None
     """For `SAVED`: the canonical values of the record as it is written."""
     keys: Keys | None = None

@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date, time, timedelta
-from decimal import Decimal
-from enum import Enum
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeAlias, cast, final, overload
-from uuid import UUID
 
 from typing_extensions import TypeVar
 
 from ommi.effects.effect import Answer, Binding, Effect, Perform, Prefetch
+from ommi.effects.grouping import Grouped, grouped, refuse_aggregate, refuse_aggregates
+from ommi.effects.joining import Joined, On, joined_to, require_joinable
 from ommi.effects.origin import origin
 from ommi.effects.paging import Page, page_of, position_of, positioned, require_unpositioned
 from ommi.effects.related import ToMany, ToOne
+from ommi.effects.rows import (
+    Rows,
+    chosen,
+    limited,
+    not_run,
+    order_of,
+    perform,
+    require_known,
+    resolved,
+    rows_of,
+    unlocked,
+    whole,
+)
+from ommi.effects.selecting import Selecting
 from ommi.errors import ConstraintViolation, DatabaseError, MultipleFound, NotFound
 from ommi.frozen import frozen, replace
-from ommi.models import ref, schema_of
+from ommi.models import schema_of
+from ommi.models.aliases import Alias, row_of
 from ommi.models.relations import Relation
 from ommi.query.expressions import (
     And,
@@ -29,104 +42,25 @@ from ommi.query.expressions import (
     Order,
     Predicate,
     PredicateNode,
-    Subquery,
-    node,
-    nullable,
     operand,
     predicate,
     type_of,
 )
 from ommi.query.statements import Count, Delete, Exists, Lock, Select, Update
-from ommi.query.text import expression_text, select_text
+from ommi.query.text import select_text
 from ommi.query.walk import columns_of
 from ommi.schema import Field, Schema
-from ommi.values import FieldType
 
-__all__ = ["Query", "Rows", "Setting", "find", "not_run"]
+__all__ = ["Query", "Setting", "find"]
 
 M = TypeVar("M")
+B = TypeVar("B")
 V = TypeVar("V")
-T_co = TypeVar("T_co", covariant=True)
-A1 = TypeVar("A1")
-A2 = TypeVar("A2")
-A3 = TypeVar("A3")
-A4 = TypeVar("A4")
-A5 = TypeVar("A5")
-A6 = TypeVar("A6")
-A7 = TypeVar("A7")
-A8 = TypeVar("A8")
-S = TypeVar("S", bound="Scalar")
-
-Scalar: TypeAlias = (
-    str | int | float | bytes | Decimal | date | time | timedelta | UUID | Enum | list[Any] | dict[Any, Any] | None
-)
-"""What a single column read from a `ref` can be to the type checker; a lambda is none of it."""
 
 
 @final
 @frozen(repr=False)
-class Rows(Subquery[T_co], Generic[T_co]):
-    """A query for selected columns: its rows are tuples."""
-
-    query: Select
-
-    def distinct(self) -> Rows[T_co]:
-        """Each different row once."""
-        return Rows(replace(self.query, distinct=True))
-
-    def all(self) -> Effect[list[T_co], DatabaseError]:
-        """All rows, in order."""
-        return _perform(self.query, Answer.ALL)
-
-    def page(self, size: int) -> Effect[Page[T_co], DatabaseError]:
-        """So many rows, and the cursors for what comes after and before them."""
-        return page_of(self.query, size, _labels(self.query.columns or ()))
-
-    def one(self) -> Effect[T_co, NotFound | MultipleFound | DatabaseError]:
-        """The only row."""
-        return _perform(self.query, Answer.ONE)
-
-    def first(self) -> Effect[T_co | None, DatabaseError]:
-        """The first row, or `None`."""
-        return _perform(_limited(self.query, 1), Answer.FIRST)
-
-    def count(self) -> Effect[int, DatabaseError]:
-        """How many rows there are."""
-        return Perform(Count(_unlocked(self.query, "count")), Answer.PLAIN, None, None, None, (), origin())
-
-    def exists(self) -> Effect[bool, DatabaseError]:
-        """Whether there is a row."""
-        return Perform(Exists(_unlocked(self.query, "exists")), Answer.PLAIN, None, None, None, (), origin())
-
-    def subquery(self) -> Select:
-        """The query as a set of values, for `in_`: it selects exactly one column."""
-        if self.query.columns is None or len(self.query.columns) != 1:
-            raise TypeError(f"in_(…) takes a query of one column, and {self!r} has more: select one")
-        return self.query
-
-    def __repr__(self) -> str:
-        return select_text(self.query)
-
-    if not TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> NoReturn:
-            raise AttributeError(
-                f"a query for columns has no attribute {name!r}: conditions, order and limit come before .select(…)"
-                if name in _BEFORE_SELECT
-                else f"a query for columns has no attribute {name!r}",
-                name=name,
-                obj=self,
-            )
-
-        def __iter__(self) -> NoReturn:
-            raise TypeError(not_run(self))
-
-        __await__ = __iter__
-
-
-@final
-@frozen(repr=False)
-class Query(Generic[M]):
+class Query(Selecting[M], Generic[M]):
     """A query for records of `M`. Every method gives a new query; a terminal gives an effect."""
 
     query: Select
@@ -145,16 +79,18 @@ class Query(Generic[M]):
         It replaces an order given before. With a limit, an offset or `first`, the key is appended.
         """
         require_unpositioned(self.query, "order_by")
-        found = [_order(item) for part in parts for item in _resolved(self.query.schema, part)]
+        found = [order_of(item) for part in parts for item in resolved((self._row,), part)]
+        for part in found:
+            refuse_aggregate(part.expression, "order_by(…)")
         return Query(replace(self.query, order=tuple(found)), self.unconditional, self.related)
 
     def limit(self, rows: int) -> Query[M]:
         """At most this many rows."""
-        return Query(replace(self.query, limit=_whole("limit", rows)), self.unconditional, self.related)
+        return Query(replace(self.query, limit=whole("limit", rows)), self.unconditional, self.related)
 
     def offset(self, rows: int) -> Query[M]:
         """Without the first rows."""
-        return Query(replace(self.query, offset=_whole("offset", rows)), self.unconditional, self.related)
+        return Query(replace(self.query, offset=whole("offset", rows)), self.unconditional, self.related)
 
     def after(self, cursor: str | None) -> Query[M]:
         """Only rows after this cursor in the order, which is given before; all rows with `None`.
@@ -206,118 +142,64 @@ class Query(Generic[M]):
         return Query(self.query, self.unconditional, found)
 
     @overload
-    def select(self, shape: Callable[[M], tuple[A1]], /) -> Rows[tuple[A1]]: ...
+    def join(self, target: type[B], /, *, on: On[M, B] = None) -> Joined[tuple[M, B], M, B]: ...
     @overload
-    def select(self, shape: Callable[[M], tuple[A1, A2]], /) -> Rows[tuple[A1, A2]]: ...
+    def join(self, target: ToMany[B], /) -> Joined[tuple[M, B], M, B]: ...
     @overload
-    def select(self, shape: Callable[[M], tuple[A1, A2, A3]], /) -> Rows[tuple[A1, A2, A3]]: ...
+    def join(self, target: ToOne[B | None], /) -> Joined[tuple[M, B], M, B]: ...
     @overload
-    def select(self, shape: Callable[[M], tuple[A1, A2, A3, A4]], /) -> Rows[tuple[A1, A2, A3, A4]]: ...
+    def join(self, target: ToOne[B], /) -> Joined[tuple[M, B], M, B]: ...
+    def join(self, target: Any, /, *, on: Any = None) -> Joined[Any, *tuple[Any, ...]]:
+        """The records with those of another model that belong to them, as pairs.
+
+        Which belong together is said by the reference between the models; where there are several, by a relation,
+        `join(User.posts)`, or by a condition, `join(Post, on=lambda u, p: p.reviewer == u.id)`.
+        """
+        return joined_to(self._joinable("join"), (self._row,), target, on, outer=False)
+
     @overload
-    def select(self, shape: Callable[[M], tuple[A1, A2, A3, A4, A5]], /) -> Rows[tuple[A1, A2, A3, A4, A5]]: ...
+    def left_join(self, target: type[B], /, *, on: On[M, B] = None) -> Joined[tuple[M, B | None], M, B]: ...
     @overload
-    def select(self, shape: Callable[[M], tuple[A1, A2, A3, A4, A5, A6]], /) -> Rows[tuple[A1, A2, A3, A4, A5, A6]]: ...
+    def left_join(self, target: ToMany[B], /) -> Joined[tuple[M, B | None], M, B]: ...
     @overload
-    def select(
-        self, shape: Callable[[M], tuple[A1, A2, A3, A4, A5, A6, A7]], /
-    ) -> Rows[tuple[A1, A2, A3, A4, A5, A6, A7]]: ...
+    def left_join(self, target: ToOne[B | None], /) -> Joined[tuple[M, B | None], M, B]: ...
     @overload
-    def select(
-        self, shape: Callable[[M], tuple[A1, A2, A3, A4, A5, A6, A7, A8]], /
-    ) -> Rows[tuple[A1, A2, A3, A4, A5, A6, A7, A8]]: ...
-    @overload
-    def select(self, c1: Expression[Any, A1], /) -> Rows[tuple[A1]]: ...
-    @overload
-    def select(self, c1: Expression[Any, A1], c2: Expression[Any, A2], /) -> Rows[tuple[A1, A2]]: ...
-    @overload
-    def select(
-        self, c1: Expression[Any, A1], c2: Expression[Any, A2], c3: Expression[Any, A3], /
-    ) -> Rows[tuple[A1, A2, A3]]: ...
-    @overload
-    def select(
-        self, c1: Expression[Any, A1], c2: Expression[Any, A2], c3: Expression[Any, A3], c4: Expression[Any, A4], /
-    ) -> Rows[tuple[A1, A2, A3, A4]]: ...
-    @overload
-    def select(
-        self,
-        c1: Expression[Any, A1],
-        c2: Expression[Any, A2],
-        c3: Expression[Any, A3],
-        c4: Expression[Any, A4],
-        c5: Expression[Any, A5],
-        /,
-    ) -> Rows[tuple[A1, A2, A3, A4, A5]]: ...
-    @overload
-    def select(
-        self,
-        c1: Expression[Any, A1],
-        c2: Expression[Any, A2],
-        c3: Expression[Any, A3],
-        c4: Expression[Any, A4],
-        c5: Expression[Any, A5],
-        c6: Expression[Any, A6],
-        /,
-    ) -> Rows[tuple[A1, A2, A3, A4, A5, A6]]: ...
-    @overload
-    def select(
-        self,
-        c1: Expression[Any, A1],
-        c2: Expression[Any, A2],
-        c3: Expression[Any, A3],
-        c4: Expression[Any, A4],
-        c5: Expression[Any, A5],
-        c6: Expression[Any, A6],
-        c7: Expression[Any, A7],
-        /,
-    ) -> Rows[tuple[A1, A2, A3, A4, A5, A6, A7]]: ...
-    @overload
-    def select(
-        self,
-        c1: Expression[Any, A1],
-        c2: Expression[Any, A2],
-        c3: Expression[Any, A3],
-        c4: Expression[Any, A4],
-        c5: Expression[Any, A5],
-        c6: Expression[Any, A6],
-        c7: Expression[Any, A7],
-        c8: Expression[Any, A8],
-        /,
-    ) -> Rows[tuple[A1, A2, A3, A4, A5, A6, A7, A8]]: ...
-    @overload
-    def select(self, c1: S, /) -> Rows[tuple[S]]: ...
-    @overload
-    def select(self, c1: A1, c2: A2, /) -> Rows[tuple[A1, A2]]: ...
-    @overload
-    def select(self, c1: A1, c2: A2, c3: A3, /) -> Rows[tuple[A1, A2, A3]]: ...
-    @overload
-    def select(self, c1: A1, c2: A2, c3: A3, c4: A4, /) -> Rows[tuple[A1, A2, A3, A4]]: ...
-    @overload
-    def select(self, c1: A1, c2: A2, c3: A3, c4: A4, c5: A5, /) -> Rows[tuple[A1, A2, A3, A4, A5]]: ...
-    @overload
-    def select(self, c1: A1, c2: A2, c3: A3, c4: A4, c5: A5, c6: A6, /) -> Rows[tuple[A1, A2, A3, A4, A5, A6]]: ...
-    @overload
-    def select(
-        self, c1: A1, c2: A2, c3: A3, c4: A4, c5: A5, c6: A6, c7: A7, /
-    ) -> Rows[tuple[A1, A2, A3, A4, A5, A6, A7]]: ...
-    @overload
-    def select(
-        self, c1: A1, c2: A2, c3: A3, c4: A4, c5: A5, c6: A6, c7: A7, c8: A8, /
-    ) -> Rows[tuple[A1, A2, A3, A4, A5, A6, A7, A8]]: ...
-    def select(self, *columns: Any) -> Rows[Any]:
-        """Only these columns, as tuples: `select(User.name, User.age)`, `select(lambda u: (u.name, u.age))`."""
-        found = [item for part in columns for item in _resolved(self.query.schema, part)]
-        if not found:
-            raise TypeError("select() needs at least one column")
-        chosen = tuple(_expression(item, "select(…)") for item in found)
-        for one in chosen:
-            _check_schema(one, self.query.schema)
+    def left_join(self, target: ToOne[B], /) -> Joined[tuple[M, B | None], M, B]: ...
+    def left_join(self, target: Any, /, *, on: Any = None) -> Joined[Any, *tuple[Any, ...]]:
+        """As `join`, with `None` beside a record to which nothing belongs."""
+        return joined_to(self._joinable("left_join"), (self._row,), target, on, outer=True)
+
+    @property
+    def _row(self) -> Any:
+        return row_of(self.query.schema)
+
+    def _joinable(self, said: str) -> Select:
+        _unrelated(self, said)
+        require_unpositioned(self.query, said)
+        return require_joinable(self.query, said)
+
+    def group_by(self, *parts: Expression[Any, Any] | Callable[[M], Any]) -> Grouped[M]:
+        """The rows that are alike in these, as groups: `group_by(User.team).select(User.team, User.age.avg())`.
+
+        Two missing values are alike.
+        """
+        _unrelated(self, "group_by")
+        return grouped(self.query, (self._row,), parts)
+
+    def _selected(self, columns: tuple[Any, ...], named: Mapping[str, Any]) -> Rows[Any]:
+        schema = self.query.schema
+        found = chosen((row_of(schema),), columns, named)
+        for one in found.values() if isinstance(found, Mapping) else found:
+            if isinstance(one, Expression):
+                _check_schema(one, schema)
+        require_known(found, self.query)
         _unrelated(self, "select")
-        return Rows(replace(self.query, columns=chosen))
+        return rows_of(self.query, found)
 
     # -- terminals
     def all(self) -> Effect[list[M], DatabaseError]:
         """All records, in order."""
-        return self._loading(_perform(self.query, Answer.ALL))
+        return self._loading(perform(self.query, Answer.ALL))
 
     def page(self, size: int) -> Effect[Page[M], DatabaseError]:
         """So many records, and the cursors for what comes after and before them: `.after(page.next_cursor)`."""
@@ -325,11 +207,11 @@ class Query(Generic[M]):
 
     def one(self) -> Effect[M, NotFound | MultipleFound | DatabaseError]:
         """The only record."""
-        return self._loading(_perform(self.query, Answer.ONE))
+        return self._loading(perform(self.query, Answer.ONE))
 
     def first(self) -> Effect[M | None, DatabaseError]:
         """The first record, or `None`."""
-        return self._loading(_perform(_limited(self.query, 1), Answer.FIRST))
+        return self._loading(perform(limited(self.query, 1), Answer.FIRST))
 
     def _loading(self, effect: Effect[Any, Any]) -> Effect[Any, Any]:
         if not self.related:
@@ -338,11 +220,11 @@ class Query(Generic[M]):
 
     def count(self) -> Effect[int, DatabaseError]:
         """How many records there are."""
-        return Perform(Count(_unlocked(self.query, "count")), Answer.PLAIN, None, None, None, (), origin())
+        return Perform(Count(unlocked(self.query, "count")), Answer.PLAIN, None, None, None, (), origin())
 
     def exists(self) -> Effect[bool, DatabaseError]:
         """Whether there is a record."""
-        return Perform(Exists(_unlocked(self.query, "exists")), Answer.PLAIN, None, None, None, (), origin())
+        return Perform(Exists(unlocked(self.query, "exists")), Answer.PLAIN, None, None, None, (), origin())
 
     def update(
         self, assignments: Callable[[M], Mapping[Any, Any]] | None = None, /, **named: object
@@ -358,7 +240,7 @@ class Query(Generic[M]):
                     f"update(…) takes fields by name, update(name='x'), or a lambda of a row, "
                     f"update(lambda row: {{row.name: 'x'}}), not {assignments!r}"
                 )
-            found.extend(assignments(ref(cast("type[M]", self.query.schema.model))).items())
+            found.extend(assignments(self._row).items())
         return _update(self, found)
 
     @overload
@@ -381,6 +263,15 @@ class Query(Generic[M]):
         return select_text(self.query) + said + (".everything()" if self.unconditional else "")
 
     if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> NoReturn:
+            raise AttributeError(
+                "having(…) is a condition on groups: write .group_by(…) before it, or .where(…) for one on rows"
+                if name == "having"
+                else f"a query has no attribute {name!r}",
+                name=name,
+                obj=self,
+            )
 
         def __iter__(self) -> NoReturn:
             raise TypeError(not_run(self))
@@ -425,8 +316,9 @@ def find(model: type[M], /, *conditions: Predicate[Any] | bool | Callable[[M], P
 def find(condition: Predicate[M], /, *conditions: Predicate[Any] | bool) -> Query[M]: ...
 def find(subject: Any, /, *conditions: Any) -> Query[Any]:
     """The records of a model: `find(User)`, `find(User, User.age > 18)`, or of a condition: `find(User.age > 18)`."""
-    if isinstance(subject, type):
-        schema = schema_of(subject)
+    if isinstance(subject, (type, Alias)):
+        model: Any = subject  # an alias is used like a class
+        schema = schema_of(model)
         return Query(Select(schema, None, _narrowed(schema, None, conditions)))
     if not isinstance(subject, (Predicate, bool, Expression)):
         raise TypeError(f"find(…) takes a model or a condition, find(User) or find(User.age > 18), not {subject!r}")
@@ -434,20 +326,12 @@ def find(subject: Any, /, *conditions: Any) -> Query[Any]:
     return Query(Select(schema, None, _narrowed(schema, None, (subject, *conditions))))
 
 
-_BEFORE_SELECT = frozenset({"where", "order_by", "after", "before", "limit", "offset", "for_update"})
-
-
-def not_run(query: object) -> str:
-    """What to say where a query was used in place of an effect or its rows."""
-    return f"{query!r} is a query: end it with .all(), .one(), .first(), … for an effect, and run that"
-
-
 def _narrowed(schema: Schema, where: PredicateNode | None, conditions: tuple[Any, ...]) -> PredicateNode | None:
     found: list[PredicateNode] = list(where.parts) if isinstance(where, And) else [] if where is None else [where]
     for condition in conditions:
         if not isinstance(condition, Predicate):
             if callable(condition) and not isinstance(condition, (Expression, type)):
-                condition = condition(ref(schema.model))
+                condition = condition(row_of(schema))
             condition = predicate(condition, "where(…)")
         _check_schema(condition, schema)
         found.append(condition)
@@ -456,57 +340,8 @@ def _narrowed(schema: Schema, where: PredicateNode | None, conditions: tuple[Any
     return And(tuple(found)) if found else None
 
 
-def _perform(query: Select, answer: Answer) -> Effect[Any, Any]:
-    read = None if query.columns is None else _labels(query.columns)
-    return Perform(query, answer, read, None, None, (), origin())
-
-
-def _labels(columns: tuple[ExpressionNode, ...]) -> tuple[tuple[str, FieldType, bool], ...]:
-    """What a reader of selected columns is made from."""
-    return tuple((expression_text(column), type_of(column), nullable(column)) for column in columns)
-
-
-def _limited(query: Select, rows: int) -> Select:
-    return replace(query, limit=rows if query.limit is None else min(rows, query.limit))
-
-
-def _unlocked(query: Select, said: str) -> Select:
-    if query.lock is not None:
-        raise TypeError(
-            f"{said}() reads no rows that for_update() could lock: end the query with .all(), .one() or .first()"
-        )
-    return query
-
-
-def _whole(said: str, value: Any) -> int:
-    if type(value) is not int or not 0 <= value < 2**63:
-        raise TypeError(f"{said}(…) takes a whole number, zero or more, not {value!r}")
-    return value
-
-
-def _resolved(schema: Schema, part: object) -> tuple[Any, ...]:
-    """What a column, an order, a lambda giving one, or a lambda giving a tuple of them stands for."""
-    if callable(part) and not isinstance(part, Expression):
-        part = part(ref(schema.model))
-    return part if isinstance(part, tuple) else (part,)
-
-
-def _order(part: object) -> Order:
-    if isinstance(part, Order):
-        return part
-    if isinstance(part, Expression):
-        return part.asc
-    raise TypeError(f"order_by takes columns, such as User.age or User.age.desc, not {part!r}")
-
-
-def _expression(part: object, said: str) -> ExpressionNode:
-    if not isinstance(part, Expression):
-        raise TypeError(f"{said} takes columns and what is computed from them, not {part!r}")
-    return node(part)
-
-
 def _column(schema: Schema, part: object) -> Column[Any, Any]:
-    (found,) = _resolved(schema, part)
+    (found,) = resolved((row_of(schema),), part)
     if isinstance(found, str) and found in schema.by_name:
         return Column(schema, schema.by_name[found])
     if not isinstance(found, Column) or schema.by_name.get(found.field.name) is not found.field:
@@ -527,6 +362,7 @@ def _update(query: Query[Any], assignments: Any) -> Effect[int, ConstraintViolat
             found[column.field] = Literal(None, column.field.type)
         else:
             found[column.field] = operand(value, column)
+            refuse_aggregate(found[column.field], "update(…)")
             _same_kind(column, found[column.field])
     if not found:
         raise TypeError(f"update() of {schema.name} sets nothing: name the fields, such as update(name='x')")
@@ -548,6 +384,8 @@ def _unrelated(query: Query[Any], said: str) -> None:
 def _writable(query: Query[Any], said: str) -> None:
     _unrelated(query, said)
     found = query.query
+    if found.schema.alias is not None:
+        raise TypeError(f"{said}() is said of {found.schema.name} itself: alias(…) is for queries that name it twice")
     if (found.order, found.limit, found.offset, found.distinct, found.lock) != ((), None, None, False, None):
         raise TypeError(
             f"{said}() takes only conditions: order, limit, offset, distinct and for_update belong to reading"
@@ -569,6 +407,8 @@ def _first_schema(found: PredicateNode) -> Schema:
 def _check_schema(found: PredicateNode | ExpressionNode, schema: Schema) -> None:
     if type(found) is Comparison and type(found.right) is Literal and getattr(found.left, "schema", None) is schema:
         return  # the most frequent condition by far
+    if isinstance(found, Predicate):
+        refuse_aggregates(found, "where(…)")
     for column in columns_of(found):
         if column.schema is not schema:
             raise TypeError(

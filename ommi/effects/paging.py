@@ -12,6 +12,7 @@ from ommi.effects.effect import Answer, Perform
 from ommi.effects.origin import origin
 from ommi.errors import EncodeError
 from ommi.frozen import frozen, replace
+from ommi.models.rows import Reading
 from ommi.query.cursors import after, cursor_of, digest_of
 from ommi.query.expressions import After, And, Column, ExpressionNode, Order, PredicateNode, type_of
 from ommi.query.outline import same
@@ -46,7 +47,7 @@ class Page(Generic[T]):
 class Paging:
     """How a page is made of rows: the first `width` values are what is read, and `places` have those of the order.
 
-    `labels` are those of selected columns, with their types; without them, the rows are records.
+    `labels` are how selected columns are read; without them, the rows are records.
     """
 
     size: int
@@ -56,7 +57,7 @@ class Paging:
     digest: bytes
     continued: bool
     backwards: bool
-    labels: Any = None
+    labels: Reading | None = None
 
     def apart(self, rows: Iterable[Row]) -> tuple[list[Row], bool]:
         """The rows of the page, in order, and whether others lie beyond them in the direction it was read."""
@@ -122,7 +123,7 @@ def position_of(query: Select, record: Any) -> str:
     return cursor_of(digest_of(schema, order), [type_of(part.expression) for part in order], values)
 
 
-def page_of(query: Select, size: int, labels: Any = None) -> Perform[Any, Any]:
+def page_of(query: Select, size: int, labels: Reading | None = None) -> Perform[Any, Any]:
     """The operation that reads a page."""
     given: object = size
     if type(given) is not int or not 1 <= given < 2**31:

@@ -257,10 +257,17 @@ def adopt(found: object, runner: Runner | None) -> None:
         return
     if isinstance(found, Page):
         found = found.rows
+    if type(found) is tuple:  # records side by side
+        for part in found:
+            adopt(part, runner)
+        return
     if type(found) is not list:
         remembered = _remembered(type(found))
         if remembered is not None:
             remembered.of(found).runner = runner.home
+        return
+    if found and isinstance(found[0], tuple):
+        _adopt_side_by_side(found, runner)
         return
     if not found or _remembered(type(found[0])) is None:
         return  # rows of something else, which are of one kind, too
@@ -270,6 +277,13 @@ def adopt(found: object, runner: Runner | None) -> None:
             known, remembered = type(record), _remembered(type(record))
         if remembered is not None:
             remembered.of(record).runner = home
+
+
+def _adopt_side_by_side(rows: list[tuple[Any, ...]], runner: Runner) -> None:
+    for place in range(len(rows[0])):
+        known = next((row[place] for row in rows if row[place] is not None), None)
+        if known is not None and _remembered(type(known)) is not None:
+            adopt([row[place] for row in rows if row[place] is not None], runner)
 
 
 def _remembered(cls: type[Any]) -> Remembered | None:

@@ -37,7 +37,9 @@ from ommi.effects.effect import (
 )
 from ommi.effects.paging import asked
 from ommi.effects.related import Related, among
+from ommi.effects.rows import rows_text
 from ommi.frozen import replace
+from ommi.models.rows import Reading
 from ommi.query.expressions import Literal
 from ommi.query.statements import (
     AdvisoryLock,
@@ -245,16 +247,20 @@ def _head(node: Any) -> str:
             raise TypeError(f"{type(node).__name__} is no effect")
 
 
+def _query(query: Select, read: Reading | None) -> str:
+    return select_text(query) if read is None else rows_text(query, read)
+
+
 def _perform(perform: Perform[Any, Any]) -> str:
     match perform.statement:
         case Select() as query if perform.keys is not None:
             return f"{select_text(replace(query, where=among(perform.keys, perform.keys.values)))}.all()"
         case Select() as query if perform.answer is Answer.PAGE:
-            return f"{select_text(asked(query, perform.read))}.page({perform.read.size})"
+            return f"{_query(asked(query, perform.read), perform.read.labels)}.page({perform.read.size})"
         case Select() as query:
             if perform.answer is Answer.FIRST and query.limit == 1:
-                return f"{select_text(replace(query, limit=None))}.first()"
-            return f"{select_text(query)}.{perform.answer.name.lower()}()"
+                query = replace(query, limit=None)
+            return f"{_query(query, perform.read)}.{perform.answer.name.lower()}()"
         case Count(query):
             return f"{select_text(query)}.count()"
         case Exists(query):

@@ -28,7 +28,7 @@ from ommi.models.references import references_of
 from ommi.models.relations import refuse_relations_as_fields
 from ommi.models.types import TypedAttribute, typed_attribute
 from ommi.query.checks import constraint_name, max_length_name
-from ommi.query.expressions import And, Column, InQuery, Literal, Not, Or, PredicateNode, predicate
+from ommi.query.expressions import And, Column, InQuery, Literal, Not, Or, PredicateNode, RowExists, predicate
 from ommi.query.outline import outline
 from ommi.query.standin import StandIn
 from ommi.query.walk import columns_of
@@ -251,7 +251,7 @@ def _mentioned(schema: Schema, check: Check, row: StandIn, place: str) -> tuple[
 
 def _has_subquery(found: PredicateNode) -> bool:
     match found:
-        case InQuery():
+        case InQuery() | RowExists():
             return True
         case And(parts) | Or(parts):
             return any(map(_has_subquery, parts))

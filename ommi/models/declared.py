@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import field
 from typing import Any, Final, TypeVar, cast
 
 from ommi.frozen import frozen
@@ -29,6 +30,8 @@ class Declared:
     annotations: Mapping[str, Any]
     remembered: Remembered | None = None
     """Of a model with relations."""
+    aliases: dict[str, Any] = field(default_factory=dict, repr=False)
+    """What the model is called besides, in queries that name it more than once."""
 
 
 def mark_declared(declared: Declared) -> None:

@@ -13,6 +13,7 @@ from ommi.errors import DecodeError
 from ommi.frozen import frozen
 from ommi.models.blueprint import Blueprint
 from ommi.models.construction import Source, compiled, making
+from ommi.models.rows import Reading, RowClass, Selected, SelectedRecord
 from ommi.schema import Field, Row
 from ommi.values import FieldType, Storage
 
@@ -62,9 +63,12 @@ def instances_reader(
 
 
 @lru_cache(maxsize=512)
-def rows_reader(columns: tuple[tuple[str, FieldType, bool], ...], storage: Storage) -> Reader:
-    """A function from rows of selected values, each with its label, type and whether it may be missing, to tuples."""
-    selected = tuple(_Column(*column) for column in columns)
+def rows_reader(reading: Reading, storage: Storage) -> Reader:
+    """A function from rows of selected values to tuples, or to instances of the class that they are read into."""
+    columns = [column for column in reading.columns if isinstance(column, Selected)]
+    if len(columns) < len(reading.columns):
+        return _side_by_side(reading, storage)
+    selected = tuple(_Column(column.label, column.type, column.nullable) for column in columns)
 
     def unfit(row: Row, error: Exception) -> DecodeError:
         found = _misfit(row, selected, storage)
@@ -74,7 +78,61 @@ def rows_reader(columns: tuple[tuple[str, FieldType, bool], ...], storage: Stora
         label = selected[place].label
         return DecodeError(f"the selected {label} is {value!r}, which does not fit: {cause}", column=label, value=value)
 
-    return _loop(selected, storage, lambda values: Source((), f"({', '.join(values)},)", {}), unfit)
+    return _loop(selected, storage, lambda values: _made(reading.row, values), unfit)
+
+
+def _side_by_side(reading: Reading, storage: Storage) -> Reader:
+    """A function from rows in which there are whole records."""
+    readers: list[Reader] = []
+    at = 0
+    for part in reading.columns:
+        if isinstance(part, SelectedRecord):
+            width = len(part.schema.fields)
+            readers.append(_records(part, slice(at, at + width), storage))
+        else:
+            width = 1
+            readers.append(_values(part, at, storage))
+        at += width
+    made = reading.row
+    make = None if made is None else compiled("make", [f"make = lambda {_made_of(made)}"], {"row_class": made.model})
+
+    def read(rows: Iterable[Row]) -> list[Any]:
+        kept = list(rows)
+        found = zip(*[one(kept) for one in readers], strict=True)
+        return list(found) if make is None else [make(*values) for values in found]
+
+    return read
+
+
+def _made_of(row: RowClass) -> str:
+    values = [f"v{i}" for i in range(len(row.words))]
+    return f"{', '.join(values)}: {_made(row, values).expression}"
+
+
+def _values(column: Selected, place: int, storage: Storage) -> Reader:
+    read = rows_reader(Reading((column,)), storage)
+    return lambda rows: [value for (value,) in read([(row[place],) for row in rows])]
+
+
+def _records(part: SelectedRecord, places: slice, storage: Storage) -> Reader:
+    read = part.schema.codec.reader(storage)
+    if not part.optional:
+        return lambda rows: read([row[places] for row in rows])
+    key = places.start + part.schema.fields.index(part.schema.key[0])
+
+    def read_those_there(rows: Iterable[Row]) -> list[Any]:
+        rows = list(rows)
+        found = iter(read([row[places] for row in rows if row[key] is not None]))
+        return [None if row[key] is None else next(found) for row in rows]
+
+    return read_those_there
+
+
+def _made(row: RowClass | None, values: Sequence[str]) -> Source:
+    if row is None:
+        return Source((), f"({', '.join(values)},)", {})
+    named = ", ".join(f"{word}={value}" for word, value in zip(row.words, values, strict=True))
+    return Source((), f"row_class({named})", {"row_class": row.model})
 
 
 _BEFORE = """\

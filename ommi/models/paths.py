@@ -7,7 +7,7 @@ from typing import NamedTuple
 from ommi.frozen import frozen
 from ommi.schema import Field, Schema
 
-__all__ = ["Meant", "Path", "chosen", "linked", "to_one"]
+__all__ = ["Meant", "Path", "chosen", "linked", "paths", "to_one"]
 
 
 class Path(NamedTuple):
@@ -29,7 +29,7 @@ class Meant:
 def chosen(meant: Meant, holder: Schema, about: Schema) -> Path:
     """The one reference of `holder` to `about` that is meant; `TypeError` where there is none, or no one."""
     names = None if meant.on is None else tuple(name for each in meant.on for name in each)
-    found = _paths(holder, about)
+    found = paths(holder, about)
     if not found:
         raise TypeError(
             f"{meant.place}: no field of {holder.name} refers to {about.name}: "
@@ -40,10 +40,10 @@ def chosen(meant: Meant, holder: Schema, about: Schema) -> Path:
 
 def to_one(meant: Meant, owner: Schema, target: Schema) -> tuple[tuple[Field, ...], tuple[Field, ...]]:
     """The fields of the owner and of the target that are equal: the owner refers to it, or it to the owner alone."""
-    if _paths(owner, target) or owner is target:
+    if paths(owner, target) or owner is target:
         near, far = chosen(meant, owner, target)
         return near, far
-    if not _paths(target, owner):
+    if not paths(target, owner):
         raise TypeError(
             f"{meant.place}: no field of {owner.name} or {target.name} refers to the other: "
             f"annotate one, Annotated[…, ReferenceTo({target.name})]"
@@ -70,7 +70,7 @@ def linked(meant: Meant, owner: Schema, via: Schema, target: Schema) -> tuple[Pa
     first, second = (None, None) if meant.on is None else meant.on
     sides: list[Path] = []
     for about, names in ((owner, first), (target, second)):
-        found = _paths(via, about)
+        found = paths(via, about)
         if not found:
             raise TypeError(
                 f"{meant.place}: no field of {via.name} refers to {about.name}: "
@@ -104,7 +104,8 @@ def _only(
     return found[0]
 
 
-def _paths(holder: Schema, about: Schema) -> list[Path]:
+def paths(holder: Schema, about: Schema) -> list[Path]:
+    """The references of one model to another."""
     found: list[Path] = []
     for reference in holder.references:
         schema, fields = reference.target()

@@ -31,6 +31,8 @@ __all__ = [
     "NEGATED",
     "STR",
     "After",
+    "Aggregate",
+    "AggregateName",
     "And",
     "Arithmetic",
     "ArithmeticOperator",
@@ -43,6 +45,7 @@ __all__ = [
     "ExpressionNode",
     "Function",
     "FunctionName",
+    "GroupKey",
     "InQuery",
     "IsNull",
     "Literal",
@@ -50,11 +53,14 @@ __all__ = [
     "Not",
     "Or",
     "Order",
+    "Paired",
     "Predicate",
     "PredicateNode",
+    "RowExists",
     "Subquery",
     "TextMatch",
     "TextOperator",
+    "aggregates_of",
     "all_of",
     "any_of",
     "col",
@@ -76,6 +82,7 @@ ComparisonOperator: TypeAlias = OneOf["==", "!=", "<", "<=", ">", ">="]
 ArithmeticOperator: TypeAlias = OneOf["+", "-", "*", "/", "%"]
 TextOperator: TypeAlias = OneOf["contains", "starts_with", "ends_with", "like", "ilike", "regex"]
 FunctionName: TypeAlias = OneOf["lower", "upper", "length", "coalesce"]
+AggregateName: TypeAlias = OneOf["count", "sum_", "avg", "min_", "max_"]
 
 NEGATED: dict[ComparisonOperator, ComparisonOperator] = {
     "==": "!=", "!=": "==", "<": ">=", "<=": ">", ">": "<=", ">=": "<",
@@ -421,6 +428,37 @@ class Expression(Generic[M_co, V]):
     def __rtruediv__(self, other: object) -> Expression[M_co, Any]:
         return _arithmetic("/", other, self)
 
+    # -- aggregates: one value of the rows of a group, in `select`, `having` and `order_by`
+    def count(self, *, distinct: bool = False) -> Expression[M_co, int]:
+        """In how many rows the value is there; with `distinct`, how many different values there are."""
+        return _aggregate("count", self, distinct)
+
+    @overload
+    def sum_(self: OrMissing[int]) -> Expression[M_co, int | None]: ...
+    @overload
+    def sum_(self: OrMissing[float]) -> Expression[M_co, float | None]: ...
+    @overload
+    def sum_(self: OrMissing[Decimal]) -> Expression[M_co, Decimal | None]: ...
+    def sum_(self) -> Expression[M_co, Any]:
+        """The sum of the values that are there, `None` if none is; `QueryRejected` beyond 64 bits."""
+        return _aggregate("sum_", self)
+
+    @overload
+    def avg(self: Number) -> Expression[M_co, float | None]: ...
+    @overload
+    def avg(self: OrMissing[Decimal]) -> Expression[M_co, Decimal | None]: ...
+    def avg(self) -> Expression[M_co, Any]:
+        """The mean of the values that are there, `None` if none is; of Decimals to 28 digits."""
+        return _aggregate("avg", self)
+
+    def min_(self) -> Expression[M_co, V | None]:
+        """The smallest of the values that are there, `None` if none is."""
+        return _aggregate("min_", self)
+
+    def max_(self) -> Expression[M_co, V | None]:
+        """The largest of the values that are there, `None` if none is."""
+        return _aggregate("max_", self)
+
     # -- order
     @property
     def asc(self) -> Order:
@@ -526,7 +564,30 @@ class Function(Expression[Any, Any]):
         self.arguments = arguments
 
 
-ExpressionNode: TypeAlias = Column[Any, Any] | Literal | Arithmetic | Function
+@final
+class Aggregate(Expression[Any, Any]):
+    """One value of the rows of a group, of those where the operand is there; without one, `count` counts all rows."""
+
+    __slots__ = ("distinct", "name", "operand")
+
+    def __init__(self, name: AggregateName, operand: ExpressionNode | None, distinct: bool = False) -> None:
+        self.name: AggregateName = name
+        self.operand = operand
+        self.distinct = distinct
+
+
+@final
+class GroupKey(Expression[Any, Any]):
+    """What the rows of a group have in common: the expression in this position of what is grouped by."""
+
+    __slots__ = ("expression", "position")
+
+    def __init__(self, position: int, expression: ExpressionNode) -> None:
+        self.position = position
+        self.expression = expression
+
+
+ExpressionNode: TypeAlias = Column[Any, Any] | Literal | Arithmetic | Function | Aggregate | GroupKey
 
 
 @final
@@ -535,6 +596,15 @@ class Comparison(Predicate[Any]):
     """`left` against `right`. Two missing values are equal; `<`, `<=`, `>`, `>=` are false where one is missing."""
 
     operator: ComparisonOperator
+    left: ExpressionNode
+    right: ExpressionNode
+
+
+@final
+@frozen(eq=False, repr=False)
+class Paired(Predicate[Any]):
+    """Both values are there, and equal: what joins rows, where a missing value belongs to nothing."""
+
     left: ExpressionNode
     right: ExpressionNode
 
@@ -563,6 +633,14 @@ class InQuery(Predicate[Any]):
     """The operand is one of the values that a query of one column selects; a missing one matches a missing one."""
 
     operand: ExpressionNode
+    query: Select
+
+
+@final
+@frozen(eq=False, repr=False)
+class RowExists(Predicate[Any]):
+    """The query gives a row. Columns in its condition that are of none of its models are of the row asked about."""
+
     query: Select
 
 
@@ -624,7 +702,9 @@ class Not(Predicate[Any]):
     part: PredicateNode
 
 
-PredicateNode: TypeAlias = Comparison | IsNull | Membership | InQuery | TextMatch | Element | After | And | Or | Not
+PredicateNode: TypeAlias = (
+    Comparison | Paired | IsNull | Membership | InQuery | RowExists | TextMatch | Element | After | And | Or | Not
+)
 
 
 @final
@@ -750,21 +830,33 @@ def type_of(expression: Expression[Any, Any]) -> FieldType:
             return STR  # of an Enum's text: no member any more
         case Function() as function:
             return type_of(function.arguments[0])
+        case Aggregate(name="count"):
+            return INT
+        case Aggregate(operand=operand) as aggregate:
+            assert operand is not None
+            found = type_of(operand)
+            return FLOAT if aggregate.name == "avg" and found.kind is not Kind.DECIMAL else found
+        case GroupKey() as key:
+            return type_of(key.expression)
 
 
-def nullable(expression: Expression[Any, Any]) -> bool:
-    """Whether an expression can be missing in a row."""
+def nullable(expression: Expression[Any, Any], outer: Collection[Schema] = ()) -> bool:
+    """Whether an expression can be missing in a row; `outer` are the models whose rows may be missing in it."""
     match node(expression):
         case Column() as column:
-            return column.field.nullable
+            return column.field.nullable or column.schema in outer
         case Literal() as literal:
             return literal.value is None
         case Arithmetic() as arithmetic:
-            return nullable(arithmetic.left) or nullable(arithmetic.right)
+            return nullable(arithmetic.left, outer) or nullable(arithmetic.right, outer)
         case Function(name="coalesce") as function:
-            return all(nullable(argument) for argument in function.arguments)
+            return all(nullable(argument, outer) for argument in function.arguments)
         case Function() as function:
-            return any(nullable(argument) for argument in function.arguments)
+            return any(nullable(argument, outer) for argument in function.arguments)
+        case Aggregate() as aggregate:
+            return aggregate.name != "count"
+        case GroupKey() as key:
+            return nullable(key.expression, outer)
 
 
 def literal(value: object, type: FieldType, place: object) -> Literal:
@@ -836,7 +928,7 @@ def _ordered(expression: Expression[Any, Any], said: str) -> ExpressionNode:
     if found.kind in _UNORDERED:
         raise TypeError(
             f"{expression!r} holds {found.name}, which has no order: .{said} cannot be asked of it"
-            if said.isalpha()
+            if said.strip("_").isalpha()
             else f"{expression!r} holds {found.name}, which has no order: {said} cannot be asked of it"
         )
     return node(expression)
@@ -891,6 +983,35 @@ def _arithmetic(operator: ArithmeticOperator, left: object, right: object) -> Ar
     if kinds == {Kind.DECIMAL}:
         return Arithmetic(operator, first, second, mine)
     return Arithmetic(operator, first, second, FLOAT if Kind.FLOAT in kinds or operator == "/" else INT)
+
+
+def _aggregate(name: AggregateName, expression: Expression[Any, Any], distinct: bool = False) -> Aggregate:
+    found = type_of(expression)
+    numbers = found.kind in _ARITHMETIC and not found.choices
+    if name in ("sum_", "avg") and not numbers:
+        raise TypeError(f"{expression!r} holds {found.name}: .{name}() is asked of int, float or Decimal")
+    if name in ("min_", "max_"):
+        _ordered(expression, name)
+    if distinct and found.kind is Kind.JSON:
+        raise TypeError(f"{expression!r} holds {found.name}, a structure: its different values are not counted")
+    if any(True for _ in aggregates_of(expression)):
+        raise TypeError(f"{expression!r}.{name}() is an aggregate of an aggregate: a group has one value of it already")
+    return Aggregate(name, node(expression), distinct)
+
+
+def aggregates_of(expression: Expression[Any, Any]) -> Iterator[Aggregate]:
+    """The aggregates in an expression, from left to right."""
+    match node(expression):
+        case Aggregate() as aggregate:
+            yield aggregate
+        case Arithmetic() as arithmetic:
+            yield from aggregates_of(arithmetic.left)
+            yield from aggregates_of(arithmetic.right)
+        case Function() as function:
+            for argument in function.arguments:
+                yield from aggregates_of(argument)
+        case Column() | Literal() | GroupKey():
+            return
 
 
 def _number(value: object, like: Expression[Any, Any]) -> Literal:

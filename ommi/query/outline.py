@@ -10,6 +10,7 @@ from typing import Any, TypeAlias, assert_never
 
 from ommi.query.expressions import (
     After,
+    Aggregate,
     And,
     Arithmetic,
     Column,
@@ -18,6 +19,7 @@ from ommi.query.expressions import (
     Expression,
     ExpressionNode,
     Function,
+    GroupKey,
     InQuery,
     IsNull,
     Literal,
@@ -25,8 +27,10 @@ from ommi.query.expressions import (
     Not,
     Or,
     Order,
+    Paired,
     Predicate,
     PredicateNode,
+    RowExists,
     TextMatch,
     node,
     predicate,
@@ -121,14 +125,17 @@ def _part(part: str | Literal | Schema | Field, values: list[Literal]) -> Hashab
 
 
 def _select(query: Select, values: list[Literal]) -> Hashable:
-    columns, where, order = query.columns, query.where, query.order
+    columns, where, order, group = query.columns, query.where, query.order, query.group
     return (
         query.schema,
+        tuple([(join.schema, join.outer, _predicate(join.on, values)) for join in query.joins]) if query.joins else (),
+        None if group is None else tuple([_expression(key, values) for key in group]),
         None if columns is None else tuple([_expression(column, values) for column in columns]),
         None if where is None else _predicate(where, values),
         tuple([(_expression(part.expression, values), part.descending, part.missing) for part in order])
         if order
         else (),
+        None if query.having is None else _predicate(query.having, values),
         query.limit is None,
         query.offset is None,
         query.distinct,
@@ -147,6 +154,11 @@ def _expression(found: ExpressionNode, values: list[Literal]) -> Hashable:
         return (found.operator, _expression(found.left, values), _expression(found.right, values))
     if isinstance(found, Function):
         return (found.name, tuple([_expression(argument, values) for argument in found.arguments]))
+    if isinstance(found, Aggregate):
+        operand = None if found.operand is None else _expression(found.operand, values)
+        return ("aggregate", found.name, found.distinct, operand)
+    if isinstance(found, GroupKey):
+        return ("group key", found.position)  # its values are those of what is grouped by
     assert_never(found)
 
 
@@ -159,6 +171,8 @@ def _predicate(found: PredicateNode, values: list[Literal]) -> Hashable:
         return ("or", tuple([_predicate(part, values) for part in found.parts]))
     if isinstance(found, Not):
         return ("not", _predicate(found.part, values))
+    if isinstance(found, Paired):
+        return ("paired", _expression(found.left, values), _expression(found.right, values))
     if isinstance(found, IsNull):
         return ("null", _expression(found.operand, values))
     if isinstance(found, Membership):
@@ -169,6 +183,8 @@ def _predicate(found: PredicateNode, values: list[Literal]) -> Hashable:
         # limit and offset are values elsewhere; a subquery's are part of the shape, so that they need no places
         limits = (found.query.limit, found.query.offset)
         return ("in query", _expression(found.operand, values), _select(found.query, values), limits)
+    if isinstance(found, RowExists):
+        return ("row exists", _select(found.query, values), (found.query.limit, found.query.offset))
     if isinstance(found, TextMatch):
         return (found.operator, _expression(found.operand, values), _expression(found.pattern, values))
     if isinstance(found, Element):

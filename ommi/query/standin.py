@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from typing import Any, NoReturn, final
 
 from ommi.query.expressions import Column
+from ommi.schema import Schema
 
-__all__ = ["StandIn"]
+__all__ = ["StandIn", "columns_in", "key_column", "schema_in"]
 
 
 @final
@@ -30,3 +31,18 @@ class StandIn:
     def __repr__(self) -> str:
         column: Column[Any, Any] = next(iter(self.__dict__.values()))
         return f"<any {column.schema.name}>"
+
+
+def columns_in(row: StandIn) -> tuple[Column[Any, Any], ...]:
+    """The columns of what a stand-in stands for, in the order of the fields."""
+    return tuple(vars(row).values())
+
+
+def schema_in(row: StandIn) -> Schema:
+    """The model that a stand-in stands for a row of."""
+    return columns_in(row)[0].schema
+
+
+def key_column(row: StandIn) -> Column[Any, Any]:
+    """A column that is there wherever the row is: of its key."""
+    return next(column for column in columns_in(row) if column.field.is_key)

@@ -17,6 +17,7 @@ __all__ = [
     "DropTables",
     "Exists",
     "Insert",
+    "Join",
     "Link",
     "Lock",
     "MongoCommand",
@@ -55,8 +56,25 @@ class Link:
 
 @final
 @frozen
+class Join:
+    """Rows of a further table beside those before it, where `on` holds; with `outer`, missing values if none fits."""
+
+    schema: Schema
+    on: PredicateNode
+    outer: bool = False
+
+
+@final
+@frozen
 class Select:
     """Rows of one table; `columns` is `None` for all fields in the schema's order, which reads instances.
+
+    With `joins`, rows of several tables side by side, in the order of the joins; `None` for `columns` is all fields of
+    all of them, and the keys of all tables decide what an order with a limit leaves open.
+
+    With `group`, a row for each group of rows that are alike in these expressions, and for which `having` is true; two
+    missing values are alike. With an empty one, all rows are one group, also where there are none. Then `columns`,
+    `having` and `order` are made of aggregates, of `GroupKey`s, and of columns of models whose key is grouped by.
 
     With a `link`, a row for each row of the link that belongs to one: the link's `fields`, then all of the row's. Then
     `where` is a condition on the link, `order` remains one on the selected rows, and the other parts are not given.
@@ -72,6 +90,19 @@ class Select:
     distinct: bool = False
     lock: Lock | None = None
     link: Link | None = None
+    group: tuple[ExpressionNode, ...] | None = None
+    having: PredicateNode | None = None
+    joins: tuple[Join, ...] = ()
+
+    @property
+    def schemas(self) -> tuple[Schema, ...]:
+        """Those of the tables whose rows stand side by side."""
+        return (self.schema, *[join.schema for join in self.joins])
+
+    @property
+    def outer(self) -> frozenset[Schema]:
+        """Those of the tables whose rows may be missing."""
+        return frozenset([join.schema for join in self.joins if join.outer])
 
     def __eq__(self, other: object) -> bool:
         from ommi.query.outline import same
@@ -238,8 +269,8 @@ def is_write(statement: Statement) -> bool:
 def schemas_of(statement: Statement) -> tuple[Schema, ...]:
     """The schemas a statement is about."""
     match statement:
-        case Count(query) | Exists(query):
-            return (query.schema,)
+        case Count(query) | Exists(query) | (Select() as query):
+            return query.schemas
         case CreateTables(schemas) | DropTables(schemas):
             return schemas
         case AdvisoryLock() | Sql() | MongoCommand():

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, assert_never, final
 
+from ommi.frozen import replace
 from ommi.query.expressions import (
     After,
+    Aggregate,
     And,
     Arithmetic,
     Column,
@@ -14,6 +16,7 @@ from ommi.query.expressions import (
     Element,
     ExpressionNode,
     Function,
+    GroupKey,
     InQuery,
     IsNull,
     Literal,
@@ -21,10 +24,14 @@ from ommi.query.expressions import (
     Not,
     Or,
     Order,
+    Paired,
     PredicateNode,
+    RowExists,
     TextMatch,
 )
+from ommi.query.optional import OptionalColumn
 from ommi.query.statements import Select
+from ommi.schema import Schema
 
 __all__ = ["expression_text", "order_text", "predicate_text", "select_text"]
 
@@ -44,9 +51,12 @@ def order_text(order: Order) -> str:
     return _SHOWN.order(order)
 
 
-def select_text(query: Select, *, values: bool = True) -> str:
-    """`find(User).where(…).limit(3)`, as it was written; without `values`, for errors, they are question marks."""
-    return (_SHOWN if values else _HIDDEN).select(query)
+def select_text(query: Select, *, values: bool = True, columns: Sequence[str] = ()) -> str:
+    """`find(User).where(…).limit(3)`, as it was written; without `values`, for errors, they are question marks.
+
+    `columns` are what is selected, where that is written in other words than the columns' own.
+    """
+    return (_SHOWN if values else _HIDDEN).select(query, columns)
 
 
 @final
@@ -61,7 +71,8 @@ class _Writer:
     def expression(self, found: ExpressionNode) -> str:
         match found:
             case Column():
-                return f"{found.schema.name}.{found.field.name}"
+                name = f"{found.schema.label}.{found.field.name}"
+                return f"optional({name})" if isinstance(found, OptionalColumn) else name
             case Literal():
                 return self.literal(found)
             case Arithmetic():
@@ -69,6 +80,13 @@ class _Writer:
             case Function():
                 subject, *rest = map(self.expression, found.arguments)
                 return f"{subject}.{found.name}({', '.join(rest)})"
+            case Aggregate(operand=None):
+                return f"{found.name}()"
+            case Aggregate(operand=operand):
+                assert operand is not None
+                return f"{self.expression(operand)}.{found.name}({'distinct=True' if found.distinct else ''})"
+            case GroupKey():
+                return self.expression(found.expression)
             case _:
                 assert_never(found)
 
@@ -76,6 +94,8 @@ class _Writer:
         match found:
             case Comparison(operator, left, right):
                 return f"{self.expression(left)} {operator} {self.expression(right)}"
+            case Paired(left, right):
+                return f"{self.expression(left)} == {self.expression(right)}"
             case IsNull(operand):
                 return f"{self.expression(operand)}.is_null()"
             case Membership(operand, values, missing):
@@ -83,6 +103,10 @@ class _Writer:
                 return f"{self.expression(operand)}.in_([{', '.join(inside)}])"
             case InQuery(operand, query):
                 return f"{self.expression(operand)}.in_({self.select(query)})"
+            case RowExists(query):
+                asked = self.select(replace(query, where=None)) if query.joins else _source(query.schema)
+                where = "" if query.where is None else f", {self.predicate(query.where)}"
+                return f"exists_({asked}{where})"
             case TextMatch(operator, operand, pattern):
                 return f"{self.expression(operand)}.{operator}({self.expression(pattern)})"
             case Element(operand, value):
@@ -108,7 +132,7 @@ class _Writer:
 
     def part(self, found: PredicateNode) -> str:
         text = self.predicate(found)
-        return f"({text})" if isinstance(found, (Comparison, And, Or)) else text
+        return f"({text})" if isinstance(found, (Comparison, Paired, And, Or)) else text
 
     def order(self, order: Order) -> str:
         text = f"{self.expression(order.expression)}.{'desc' if order.descending else 'asc'}"
@@ -118,13 +142,20 @@ class _Writer:
         shown = "?" if self is _HIDDEN else repr(found.cursor)
         return f".{'before' if found.backwards else 'after'}({shown})"
 
-    def select(self, query: Select) -> str:
-        parts = [f"find({query.schema.name})"]
+    def select(self, query: Select, said: Sequence[str] = ()) -> str:
+        parts = [f"find({_source(query.schema)})"]
+        for join in query.joins:
+            word = "left_join" if join.outer else "join"
+            parts.append(f".{word}({_source(join.schema)}, on={self.predicate(join.on)})")
         if query.link is not None:
             parts.append(f".through({query.link.schema.name})")
         where, after = _apart(query.where)
         if where is not None:
             parts.append(f".where({self.predicate(where)})")
+        if query.group:
+            parts.append(f".group_by({', '.join(map(self.expression, query.group))})")
+        if query.having is not None:
+            parts.append(f".having({self.predicate(query.having)})")
         if query.order:
             parts.append(f".order_by({', '.join(map(self.order, query.order))})")
         parts += map(self.after, after)
@@ -136,7 +167,7 @@ class _Writer:
             said = [f"{name}=True" for name in ("skip_locked", "no_wait") if getattr(query.lock, name)]
             parts.append(f".for_update({', '.join(said)})")
         if query.columns is not None:
-            parts.append(f".select({', '.join(map(self.expression, query.columns))})")
+            parts.append(f".select({', '.join(said or map(self.expression, query.columns))})")
         if query.distinct:
             parts.append(".distinct()")
         return "".join(parts)
@@ -150,6 +181,10 @@ def _apart(where: PredicateNode | None) -> tuple[PredicateNode | None, list[Afte
         return where, []
     others = [part for part in parts if not isinstance(part, After)]
     return (And(tuple(others)) if len(others) > 1 else others[0] if others else None), after
+
+
+def _source(schema: Schema) -> str:
+    return schema.name if schema.alias is None else f"alias({schema.name}, {schema.alias!r})"
 
 
 def _value(found: Literal) -> str:

@@ -103,7 +103,7 @@ def _asked(perform: Perform[Any, Any]) -> Keys | None:
         return None
     if perform.keys is not None:
         return perform.keys
-    if query.columns is not None or query.offset is not None or query.distinct or query.lock is not None:
+    if query.joins or query.columns is not None or query.offset is not None or query.distinct or query.lock is not None:
         return None
     if query.limit is not None and not (query.limit == 1 and perform.answer is Answer.FIRST):
         return None

@@ -15,15 +15,22 @@ from typing import Any, Final
 from hypothesis import strategies as st
 from typing_extensions import TypeVar
 
-from ommi.effects.finding import Query, Rows, find
+from ommi.effects.finding import Query, find
+from ommi.effects.rows import Rows
+from ommi.effects.subqueries import exists_
 from ommi.models import schema_of
+from ommi.models.aliases import alias
+from ommi.query.aggregates import count
 from ommi.query.expressions import Column, Expression, Order, Predicate, all_of, any_of, not_
+from ommi.query.optional import optional
 from ommi.schema import Field
 from ommi.values import MAX_INT, MIN_INT, Kind
 
 __all__ = [
     "computed",
     "conditions",
+    "groupings",
+    "joinings",
     "orders",
     "queries",
     "records",
@@ -319,3 +326,101 @@ def selections(draw: st.DrawFn, model: type[Any]) -> Rows[Any]:
         condition = draw(st.lists(conditions(model), max_size=1))
         return find(model, *condition).select(*chosen).distinct()
     return draw(queries(model)).select(*chosen)
+
+
+def _aggregates(model: type[Any], *, risky: bool) -> st.SearchStrategy[Expression[Any, Any]]:
+    """Aggregates that come out alike to the last bit; with `risky`, some that have no answer for some rows."""
+    column = st.sampled_from(_columns(model))
+    plain = [one for one in _columns(model) if one.field.type.kind not in _UNORDERED]
+    exact = [computed(model)] if not risky else [st.sampled_from(_columns(model, Kind.INT)), computed(model)]
+    if decimals := _columns(model, Kind.DECIMAL):
+        exact.append(st.sampled_from(decimals))
+    whole = st.one_of(exact)
+    number = st.one_of(whole.map(lambda one: one.sum_()), whole.map(lambda one: one.avg()))
+    if not risky:  # what is computed can be large, too
+        small = _columns(model, Kind.INT)
+        number = st.builds(lambda one, by: (one % by).sum_(), st.sampled_from(small), st.sampled_from([-7, 3, 10]))
+    return st.one_of(
+        st.just(count()),
+        column.map(lambda one: one.count()),
+        column.map(lambda one: one.count(distinct=True)),
+        st.one_of(st.sampled_from(plain), computed(model)).map(lambda one: one.min_()),
+        st.one_of(st.sampled_from(plain), computed(model)).map(lambda one: one.max_()),
+        number,
+    )
+
+
+@st.composite
+def groupings(draw: st.DrawFn, model: type[Any]) -> Rows[Any]:
+    """Queries for aggregates, of groups in a total order or of all rows."""
+    query: Query[Any] = find(model, *draw(st.lists(conditions(model), max_size=1)))
+    if not draw(st.integers(0, 3)):
+        return query.select(*draw(st.lists(_aggregates(model, risky=True), min_size=1, max_size=3)))
+    strs = _columns(model, Kind.STR)
+    plain = [one for one in _columns(model) if one.field.type.kind not in _UNORDERED]
+    key = st.one_of(st.sampled_from(plain), computed(model), *([_computed_texts(strs)] if strs else []))
+    keys = draw(st.lists(key, min_size=1, max_size=2))
+    grouped = query.group_by(*keys)
+    limited = draw(st.booleans())
+    values = _aggregates(model, risky=not limited)
+    if draw(st.booleans()):
+        condition = _compared(draw, draw(st.just(count())), draw(st.integers(0, 3)), ordered=True)
+        grouped = grouped.having(not_(condition) if draw(st.booleans()) else condition)
+    first = draw(st.lists(_aggregates(model, risky=False), max_size=1))
+    grouped = grouped.order_by(*(one.desc if draw(st.booleans()) else one.asc for one in [*first, *keys]))
+    if limited:
+        grouped = grouped.limit(draw(st.integers(0, 3)))
+    return grouped.select(*draw(st.lists(st.one_of(st.sampled_from(keys), values), min_size=1, max_size=3)))
+
+
+@st.composite
+def _pairs(draw: st.DrawFn, one: type[Any], other: type[Any]) -> Predicate[Any]:
+    """A comparison of columns of two models."""
+    left: Column[Any, Any] = draw(st.sampled_from(_columns(one)))
+    kind = left.field.type.kind
+    numbers = (Kind.INT, Kind.FLOAT)
+    right = draw(st.sampled_from(_columns(other, *(numbers if kind in numbers else (kind,)))))
+    operators = ["==", "==", "==", "!="] + ([] if kind in _UNORDERED else ["<", ">="])
+    match draw(st.sampled_from(operators)):
+        case "==":
+            found = left == right
+        case "!=":
+            found = left != right
+        case "<":
+            found = left < right
+        case _:
+            found = left >= right
+    return not_(found) if not draw(st.integers(0, 4)) else found
+
+
+@st.composite
+def joinings(draw: st.DrawFn, model: type[Any]) -> Rows[Any]:
+    """Queries for rows of a model beside rows of the same one, in a total order, as they are or in groups."""
+    other = alias(model, "other")
+    on = draw(st.lists(_pairs(model, other), min_size=1, max_size=2))
+    on += draw(st.lists(conditions(other), max_size=1))
+    query: Query[Any] = find(model, *draw(st.lists(conditions(model), max_size=1)))
+    among = exists_(
+        other, *draw(st.lists(_pairs(model, other), max_size=2)), *draw(st.lists(conditions(other), max_size=1))
+    )
+    if not draw(st.integers(0, 3)):
+        found = query.where(not_(among) if draw(st.booleans()) else among)
+        return found.order_by(*_key(model)).select(Column(schema_of(model), schema_of(model).key[0]))
+    outer = draw(st.booleans())
+    condition = all_of(*on) if draw(st.booleans()) else any_of(*on)
+    joined = query.left_join(other, on=condition) if outer else query.join(other, on=condition)
+    joined = joined.where(*draw(st.lists(st.one_of(conditions(other), conditions(model), st.just(among)), max_size=2)))
+    sides = st.sampled_from([model, other])
+    if draw(st.booleans()):
+        key = draw(st.sampled_from([one for one in _columns(draw(sides)) if one.field.type.kind not in _UNORDERED]))
+        aggregates = st.one_of(_aggregates(model, risky=False), _aggregates(other, risky=False))
+        chosen = draw(st.lists(aggregates, min_size=1, max_size=3))
+        return joined.group_by(key).order_by(key).select(optional(key), *chosen)
+    parts = draw(st.one_of(st.just([]), orders(draw(sides))))
+    if draw(st.booleans()):
+        joined = joined.order_by(*parts).limit(draw(st.integers(0, 9))) if parts else joined.limit(5)
+        joined = joined.offset(draw(st.integers(0, 4))) if draw(st.booleans()) else joined
+    else:
+        joined = joined.order_by(*parts, *_key(model), *_key(other))
+    columns = st.one_of(st.sampled_from(_columns(model)), st.sampled_from(_columns(other)).map(optional))
+    return joined.select(*draw(st.lists(columns, min_size=1, max_size=3)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ommi.testing.conformance.aggregates import Aggregates
 from ommi.testing.conformance.anomalies import Anomalies
 from ommi.testing.conformance.arithmetic import Arithmetic
 from ommi.testing.conformance.atomic import Atomic
@@ -15,6 +16,7 @@ from ommi.testing.conformance.dooming import Dooming
 from ommi.testing.conformance.endings import Endings
 from ommi.testing.conformance.faults import Faults
 from ommi.testing.conformance.joining import Joining
+from ommi.testing.conformance.joins import Joins
 from ommi.testing.conformance.leaving import Leaving
 from ommi.testing.conformance.native import Native
 from ommi.testing.conformance.natives import Natives
@@ -43,6 +45,7 @@ class DriverSuite(
     Ordering,
     Paging,
     Arithmetic,
+    Aggregates,
     Values,
     Natives,
     Writing,
@@ -64,6 +67,7 @@ class DriverSuite(
     Tracing,
     Resources,
     Relations,
+    Joins,
     Batching,
     Cancellation,
     Faults,

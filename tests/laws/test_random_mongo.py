@@ -21,7 +21,7 @@ from ommi.testing import succeeds
 from ommi.testing.comparison import answer, tables
 from ommi.testing.models import Color, Level, Sample, suite_models
 from ommi.testing.programs import MODELS, UNKEYED, in_turn, library, reads, writes
-from ommi.testing.strategies import conditions, queries, records, risky, selections, texts
+from ommi.testing.strategies import conditions, groupings, queries, records, risky, selections, texts
 from tests.servers.mongo import Database
 
 pytestmark = pytest.mark.soak
@@ -146,6 +146,12 @@ def test_queries_give_the_same_rows_in_the_same_order(pair: Pair, samples: list[
 def test_selections_give_the_same_tuples(pair: Pair, samples: list[Sample], rows: Any) -> None:
     found = rows.all().map(lambda every: sorted(every, key=repr)) if rows.query.distinct else rows.all()
     pair.agree(add_all(samples), found, rows.count(), rows.exists(), refusing="amount" in repr(rows))
+
+
+@FEWER
+@given(SAMPLES, groupings(Sample))
+def test_groups_give_the_same_aggregates(pair: Pair, samples: list[Sample], rows: Any) -> None:
+    pair.agree(add_all(samples), rows.all(), rows.count(), rows.exists(), refusing="amount" in repr(rows))
 
 
 @FEWER

@@ -10,7 +10,8 @@ import pytest
 
 from ommi.errors import ConnectionLost, DecodeError
 from ommi.models import Key, ModelCollection, StoreAs, auto, ommi_model, rows_reader, schema_of
-from ommi.values import FieldType, Form, Kind, Storage
+from ommi.models.rows import Reading, Selected
+from ommi.values import Form, Kind, Storage
 
 model = ommi_model(collection=ModelCollection())
 
@@ -166,9 +167,9 @@ def test_a_model_of_one_column_is_read() -> None:
 # -- tuples of selected values
 
 
-def selected(*names: str) -> tuple[tuple[str, FieldType, bool], ...]:
+def selected(*names: str) -> Reading:
     by_name = schema_of(User).by_name
-    return tuple((f"User.{name}", by_name[name].type, by_name[name].nullable) for name in names)
+    return Reading(tuple(Selected(name, f"User.{name}", by_name[name].type, by_name[name].nullable) for name in names))
 
 
 def test_selected_values_become_tuples() -> None:

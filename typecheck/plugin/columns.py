@@ -42,9 +42,11 @@ from ommi import (
     any_of,
     auto,
     col,
+    count,
     find,
     not_,
     ommi_model,
+    sum_,
     upsert,
 )
 from ommi.bound import BoundQuery, BoundRows
@@ -58,6 +60,14 @@ assert_type(User.id, Column[User, int])
 assert_type(Order.total, Column[Order, int])
 assert_type(Order.colour, Column[Order, Colour])
 assert_type(Order.id, Column[Order, UUID])
+assert_type(User.age.avg(), Expression[User, float | None])
+assert_type(User.name.max_(), Expression[User, str | None])
+assert_type(sum_(User.age), Expression[User, int | None])
+assert_type(find(User).select(count(), User.age.sum_()), Rows[tuple[int, int | None]])
+assert_type(
+    find(User).group_by(User.name).having(count() > 3, User.age.avg() > 30).select(User.name, count()),
+    Rows[tuple[str, int]],
+)
 assert_type(Slotted.age, Column[Slotted, int])
 assert_type(Slotted.deleted_at, Column[Slotted, dt.datetime | None])
 assert_type(FrozenSlotted.age, Column[FrozenSlotted, int])
@@ -222,6 +232,8 @@ User.age.in_(["a"])  # WANT plugins[list-item]
 User.name.in_(find(Order).select(Order.total))  # WANT plugins[arg-type]
 User.age.between("a", "b")  # WANT plugins[arg-type]
 User.name + "x"  # WANT plugins[misc]
+User.name.sum_()  # WANT plugins[misc]
+User.age.avg() > "x"  # WANT plugins[operator]
 User.tags.contains(3)  # WANT plugins[arg-type]
 User.height.coalesce("x")  # WANT plugins[call-overload]
 Slotted.age > "x"  # WANT plugins[operator]

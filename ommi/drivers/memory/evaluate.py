@@ -6,15 +6,18 @@ import json
 import operator
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import field
 from functools import lru_cache
 from typing import Any, Final, TypeAlias, assert_never, final
 
+from ommi.drivers.aggregation import AGGREGATES
 from ommi.drivers.arithmetic import ARITHMETIC
 from ommi.drivers.memory.forms import stored
 from ommi.errors import QueryRejected
-from ommi.frozen import frozen
+from ommi.frozen import frozen, replace
 from ommi.query.expressions import (
     After,
+    Aggregate,
     And,
     Arithmetic,
     Column,
@@ -23,6 +26,7 @@ from ommi.query.expressions import (
     Element,
     ExpressionNode,
     Function,
+    GroupKey,
     InQuery,
     IsNull,
     Literal,
@@ -30,7 +34,9 @@ from ommi.query.expressions import (
     Not,
     Or,
     Order,
+    Paired,
     PredicateNode,
+    RowExists,
     TextMatch,
     type_of,
 )
@@ -63,25 +69,56 @@ _TEXT: Final[Mapping[str, Callable[[str], Any]]] = {
 @final
 @frozen
 class Evaluation:
-    """Evaluates over the rows of one schema; `subquery` answers a query of one column."""
+    """Evaluates over rows of one schema, or of several side by side; `subquery` answers a query inside of this one.
 
-    schema: Schema
-    subquery: Callable[[Select], Iterable[Stored]]
+    With `groups`, over lists of rows that are alike in what they are grouped by. A subquery is asked for the `current`
+    row of the `enclosing` one.
+    """
+
+    schemas: tuple[Schema, ...]
+    subquery: Callable[[Select, Evaluation], Iterable[Stored]]
+    groups: bool = False
+    enclosing: Evaluation | None = None
+    current: list[Stored] = field(default_factory=list)
+
+    def place_of(self, field: Field) -> int | None:
+        """Where the field's value stands in a row; `None` for one of another model."""
+        before = 0
+        for schema in self.schemas:
+            if schema.by_name.get(field.name) is field:
+                return before + schema.fields.index(field)
+            before += len(schema.fields)
+        return None
+
+    def _column(self, field: Field) -> Value:
+        place = self.place_of(field)
+        if place is not None:
+            read = operator.itemgetter(place)
+            return (lambda rows: read(rows[0])) if self.groups else read
+        around = self.enclosing
+        while around is not None:
+            place, current = around.place_of(field), around.current
+            if place is not None:
+                read = operator.itemgetter(place)
+                return lambda row: read(current[0])
+            around = around.enclosing
+        return operator.itemgetter(self.position(field))
 
     def position(self, field: Field) -> int:
-        """Where the field's value stands in a row."""
-        if self.schema.by_name.get(field.name) is not field:
+        """Where the field's value stands in a row; `QueryRejected` for one of another model."""
+        place = self.place_of(field)
+        if place is None:
             raise QueryRejected(
-                f"{field.name!r} is no field of {self.schema.name}, which this statement is about; "
+                f"{field.name!r} is no field of {self.schemas[0].name}, which this statement is about; "
                 "use .in_(find(…).select(…)) to compare with another model"
             )
-        return self.schema.fields.index(field)
+        return place
 
     def value(self, found: ExpressionNode) -> Value:
         """The stored value of an expression, `None` where it is missing."""
         match found:
             case Column():
-                return operator.itemgetter(self.position(found.field))
+                return self._column(found.field)
             case Literal():
                 constant = stored(found.type.kind, found.value)
                 return lambda row: constant
@@ -89,6 +126,10 @@ class Evaluation:
                 return self._arithmetic(found)
             case Function():
                 return self._function(found)
+            case Aggregate():
+                return self._aggregate(found)
+            case GroupKey():
+                return self.value(found.expression)
             case _:
                 assert_never(found)
 
@@ -99,6 +140,9 @@ class Evaluation:
                 return lambda row: True
             case Comparison():
                 return self._comparison(found)
+            case Paired(left, right):
+                first, second = self.value(left), self.value(right)
+                return lambda row: (value := first(row)) is not None and bool(value == second(row))
             case IsNull(operand):
                 value = self.value(operand)
                 return lambda row: value(row) is None
@@ -106,7 +150,9 @@ class Evaluation:
                 present = {stored(literal.type.kind, literal.value) for literal in literals}
                 return self._among(operand, present | {None} if missing else present)
             case InQuery(operand, query):
-                return self._among(operand, {row[0] for row in self.subquery(query)})
+                return self._among(operand, {row[0] for row in self.subquery(query, self)})
+            case RowExists(query):
+                return self._row_exists(query)
             case TextMatch():
                 return self._text(found)
             case Element():
@@ -167,6 +213,22 @@ class Evaluation:
 
         return run
 
+    def _aggregate(self, found: Aggregate) -> Value:
+        if not self.groups:
+            raise QueryRejected(f"{found!r} is asked of a single row: it is of the rows of a group")
+        if found.operand is None:
+            return len
+        value, kind = replace(self, groups=False).value(found.operand), type_of(found.operand).kind
+        combine = AGGREGATES.get((found.name, kind), len)
+
+        def run(rows: Stored) -> Any:
+            values = [one for one in map(value, rows) if one is not None]
+            if found.distinct:
+                values = list(dict.fromkeys(values))
+            return combine(values) if values or found.name == "count" else None
+
+        return run
+
     def _comparison(self, found: Comparison) -> Test:
         left, right = self.value(found.left), self.value(found.right)
         if found.operator == "==":
@@ -178,6 +240,13 @@ class Evaluation:
         def run(row: Stored) -> bool:
             first, second = left(row), right(row)
             return first is not None and second is not None and holds(first, second)
+
+        return run
+
+    def _row_exists(self, query: Select) -> Test:
+        def run(row: Stored) -> bool:
+            self.current[:] = [row]
+            return any(True for _ in self.subquery(query, self))
 
         return run
 

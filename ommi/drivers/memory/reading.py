@@ -8,9 +8,21 @@ from typing import Any
 
 from ommi.drivers.memory.evaluate import Evaluation, Stored
 from ommi.drivers.memory.forms import stored
+from ommi.drivers.memory.joins import joined
 from ommi.drivers.memory.tables import Lookup, Table, View
 from ommi.errors import QueryRejected
-from ommi.query.expressions import And, Column, Comparison, ExpressionNode, Literal, Membership, Order, PredicateNode
+from ommi.frozen import replace
+from ommi.query.expressions import (
+    And,
+    Column,
+    Comparison,
+    ExpressionNode,
+    GroupKey,
+    Literal,
+    Membership,
+    Order,
+    PredicateNode,
+)
 from ommi.query.outline import same
 from ommi.query.statements import Link, Select
 from ommi.schema import Schema
@@ -18,13 +30,15 @@ from ommi.schema import Schema
 __all__ = ["count", "evaluation", "exists", "matching", "select"]
 
 
-def select(view: View, query: Select) -> list[Stored]:
-    """The rows of a query: all fields, or the columns selected."""
+def select(view: View, query: Select, enclosing: Evaluation | None = None) -> list[Stored]:
+    """The rows of a query: all fields, or the columns selected; `enclosing` is what a subquery is asked about."""
     if query.link is not None:
         return _linked(view, query, query.link)
     _require_selected(query)
-    rows = [row for _, row in _fitting(view, query.schema, query.where)]
-    found = evaluation(view, query.schema)
+    found = evaluation(view, *query.schemas, enclosing=enclosing)
+    rows = list(_rows(view, query, found))
+    if query.group is not None:
+        rows, found = _groups(found, query.group, query.having, rows), replace(found, groups=True)
     found.sort(rows, _total_order(query))
     if query.columns is None:
         return rows[_page(query)]
@@ -48,6 +62,18 @@ def _linked(view: View, query: Select, link: Link) -> list[Stored]:
     return [(*begin, *row) for row in rows for begin in links.get(tuple([row[place] for place in mine]), ())]
 
 
+def _groups(
+    found: Evaluation, group: tuple[ExpressionNode, ...], having: PredicateNode | None, rows: Iterable[Stored]
+) -> list[Stored]:
+    """The rows that are alike, as tuples of rows; all of them as one, where nothing is said to tell them apart."""
+    values = [found.value(key) for key in group]
+    groups: dict[Stored, list[Stored]] = {} if group else {(): []}
+    for row in rows:
+        groups.setdefault(tuple([value(row) for value in values]), []).append(row)
+    holds = replace(found, groups=True).test(having)
+    return [alike for alike in map(tuple, groups.values()) if holds(alike)]
+
+
 def count(view: View, query: Select) -> int:
     """How many rows a query gives."""
     return sum(1 for _ in _counted(view, query))
@@ -58,11 +84,26 @@ def exists(view: View, query: Select) -> bool:
     return next(_counted(view, query), None) is not None
 
 
+def _rows(view: View, query: Select, found: Evaluation) -> Iterator[Stored]:
+    """The rows for which a query's condition holds: of its tables side by side."""
+    if not query.joins and found.enclosing is None:
+        return (row for _, row in _fitting(view, query.schema, query.where))
+    rows: Iterable[Stored] = view.rows(view.table(query.schema)).values()
+    for at, join in enumerate(query.joins, 1):
+        known = evaluation(view, *query.schemas[: at + 1], enclosing=found.enclosing)
+        rows = joined(rows, join, view.rows(view.table(join.schema)).values(), known)
+    return filter(found.test(query.where), rows)
+
+
 def _counted(view: View, query: Select) -> Iterator[Stored]:
     _require_selected(query)
-    rows: Iterator[Stored] = (row for _, row in _fitting(view, query.schema, query.where))
+    found = evaluation(view, *query.schemas)
+    rows = _rows(view, query, found)
+    if query.group is not None:
+        rows = iter(_groups(found, query.group, query.having, rows))
+        found = replace(found, groups=True)
     if query.columns is not None and query.distinct:
-        rows = iter(dict.fromkeys(_projected(evaluation(view, query.schema), query.columns, rows)))
+        rows = iter(dict.fromkeys(_projected(found, query.columns, rows)))
     page = _page(query)
     return islice(rows, page.start, page.stop)
 
@@ -79,9 +120,9 @@ def _fitting(view: View, schema: Schema, where: PredicateNode | None) -> Iterato
     return iter(rows) if where is None else ((number, row) for number, row in rows if holds(row))
 
 
-def evaluation(view: View, schema: Schema) -> Evaluation:
-    """Evaluates over a schema's rows; a subquery is answered from the same view."""
-    return Evaluation(schema, lambda query: select(view, query))
+def evaluation(view: View, *schemas: Schema, enclosing: Evaluation | None = None) -> Evaluation:
+    """Evaluates over rows of schemas, side by side; a subquery is answered from the same view."""
+    return Evaluation(schemas, lambda query, around: select(view, query, around), enclosing=enclosing)
 
 
 def _page(query: Select) -> slice:
@@ -113,7 +154,11 @@ def _total_order(query: Select) -> tuple[Order, ...]:
     if distinct or (query.limit is None and query.offset is None):
         return query.order
     descending = bool(query.order) and query.order[-1].descending
-    return (*query.order, *(Order(Column(query.schema, key), descending) for key in query.schema.key))
+    if query.group is not None:
+        groups = [GroupKey(position, key) for position, key in enumerate(query.group)]
+        return (*query.order, *(Order(key, descending) for key in groups))
+    keys = [Column(schema, field) for schema in query.schemas for field in schema.key]
+    return (*query.order, *(Order(key, descending) for key in keys))
 
 
 def _candidates(view: View, table: Table, schema: Schema, where: PredicateNode | None) -> dict[int, Stored]:

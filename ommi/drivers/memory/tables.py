@@ -228,7 +228,7 @@ class _LargestKey:
 
 
 def _checks(schema: Schema) -> tuple[tuple[CheckRule, Test], ...]:
-    evaluation = Evaluation(schema, subquery=lambda query: ())
+    evaluation = Evaluation((schema,), subquery=lambda query, around: ())
     return tuple((rule, evaluation.test(condition)) for rule, condition in check_predicates(schema))
 
 

@@ -54,6 +54,7 @@ class MongoDriver:
         language="mongo",
         waits=False,
         decimal_digits=DECIMAL_DIGITS,
+        joins=False,
     )
 
     def __init__(

@@ -9,7 +9,7 @@ from ommi.drivers.mongo.client import Collections, Session
 from ommi.drivers.mongo.documents import Shape, Stored
 from ommi.drivers.mongo.reading import Reading
 from ommi.drivers.mongo.tables import Tables
-from ommi.drivers.mongo.translation import Subqueries, Translation, subqueries_in
+from ommi.drivers.mongo.translation import Subqueries, Translation, refused, subqueries_in
 from ommi.errors import UnsupportedOperation
 from ommi.query.statements import Count, Delete, Exists, Insert, Select, Statement, Update
 
@@ -32,6 +32,8 @@ class Queries:
         """A statement that reads."""
         statement = request.statement
         query = query_of(statement)
+        if query.joins:
+            raise refused()
         shape = await self.tables.require(query.schema)
         if query.lock is not None:
             raise UnsupportedOperation(

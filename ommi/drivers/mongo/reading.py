@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, final
 
+from ommi.drivers.memory.evaluate import Evaluation
 from ommi.drivers.mongo.client import Collections, Session
 from ommi.drivers.mongo.documents import Document, Shape, Stored
+from ommi.drivers.mongo.forms import constant
+from ommi.drivers.mongo.grouping import Groups
 from ommi.drivers.mongo.translation import Translation
 from ommi.errors import QueryRejected
-from ommi.query.expressions import Column, ExpressionNode, Order, nullable
+from ommi.frozen import frozen, replace
+from ommi.query.expressions import Column, ExpressionNode, GroupKey, Order, nullable, type_of
 from ommi.query.outline import same
 from ommi.query.statements import Link, Select
 
@@ -21,7 +24,7 @@ _LINK: Final = "_ommi_link"
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reading:
     """One query, translated."""
 
@@ -44,6 +47,10 @@ class Reading:
             pipeline, make = self._through(query.link, self.linked)
             return await collections.aggregate(query.link.schema.table, pipeline, session, make)
         table = query.schema.table
+        if query.group is not None:
+            pipeline, make = self._groups(query.group)
+            found = await collections.aggregate(table, pipeline, session, make)
+            return found or self._row_of_nothing()
         if not self._plain:
             pipeline, make = self._pipeline()
             return await collections.aggregate(table, pipeline, session, make)
@@ -64,7 +71,11 @@ class Reading:
         query = self.query
         if query.limit == 0:
             return 0
-        if query.columns is not None and query.distinct:
+        if query.group == ():
+            return 1
+        if query.group is not None:
+            pipeline, _ = self._groups(query.group)
+        elif query.columns is not None and query.distinct:
             pipeline, _ = self._pipeline()
         else:
             pipeline = [{"$match": self.translation.filter(query.where)}, *self._page()]
@@ -78,7 +89,7 @@ class Reading:
         query = self.query
         if query.limit == 0:
             return False
-        if query.columns is not None and query.distinct:
+        if query.group is not None or (query.columns is not None and query.distinct):
             return await self.count(collections, session) > 0
         found = await collections.find(
             query.schema.table,
@@ -143,6 +154,41 @@ class Reading:
         row = self.shape.row
         return stages, lambda document: (*document[_LINK], *row(document))
 
+    def _groups(self, group: tuple[ExpressionNode, ...]) -> tuple[list[Document], Callable[[Document], Stored]]:
+        query, rows = self.query, self.translation
+        columns = query.columns or ()
+        groups = Groups(rows.expression)
+        of_groups = replace(rows, groups=groups)
+        names = [f"c{place}" for place in range(len(columns))]
+        values = {name: of_groups.expression(column) for name, column in zip(names, columns, strict=True)}
+        having = [] if query.having is None else [{"$match": {"$expr": of_groups.test(query.having)}}]
+        key = {f"g{place}": {"$ifNull": [rows.expression(part), None]} for place, part in enumerate(group)}
+        if query.distinct:
+            _require_selected(query, columns)
+            different = {"$group": {"_id": {name: {"$ifNull": [value, None]} for name, value in values.items()}}}
+
+            def place_of(expression: ExpressionNode) -> str:
+                return next(f"${_GROUPED}{n}" for n, c in zip(names, columns, strict=True) if same(c, expression))
+
+            after: list[Document] = [different, *self._sorted(query.order, place_of), *self._page()]
+        else:
+            ordered = list(self._sorted(self._order(), of_groups.expression))
+            after = [*ordered, *self._page(), {"$project": {"_id": 0, **values}}]
+        grouped = {"$group": {"_id": key or None, **groups.accumulators}}
+        stages = [{"$match": rows.filter(query.where)}, grouped, *having, *after]
+        if query.distinct:
+            return stages, lambda document: tuple(map(document["_id"].get, names))
+        return stages, _picking(names)
+
+    def _row_of_nothing(self) -> list[Stored]:
+        """The one row of all rows taken together, where there are none."""
+        query = self.query
+        if query.group != () or query.columns is None:
+            return []
+        nothing = Evaluation(query.schemas, lambda query, around: (), groups=True)
+        values = [(type_of(column).kind, nothing.value(column)(())) for column in query.columns]
+        return [tuple([None if value is None else constant(kind, value) for kind, value in values])]
+
     def _pipeline(self) -> tuple[list[Document], Callable[[Document], Stored]]:
         query = self.query
         columns = query.columns
@@ -169,6 +215,10 @@ class Reading:
         query = self.query
         if query.limit is None and query.offset is None:
             return query.order
+        if query.group is not None:
+            back = bool(query.order) and query.order[-1].descending
+            keys = [GroupKey(place, key) for place, key in enumerate(query.group)]
+            return (*query.order, *[Order(key, back) for key in keys])
         given = {part.expression.field for part in query.order if isinstance(part.expression, Column)}
         descending = bool(query.order) and query.order[-1].descending
         rest = [Order(Column(query.schema, key), descending) for key in query.schema.key if key not in given]

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, Final, assert_never, final
 
 from bson import Decimal128
@@ -17,10 +16,13 @@ from bson.int64 import Int64
 from ommi.drivers.mongo.arithmetic import ARITHMETIC, as_date, as_int, whole
 from ommi.drivers.mongo.documents import Document, Shape
 from ommi.drivers.mongo.forms import constant, kept, numbered, to_keep
-from ommi.errors import EncodeError
+from ommi.drivers.mongo.grouping import Groups
+from ommi.errors import EncodeError, QueryRejected, UnsupportedOperation
+from ommi.frozen import frozen
 from ommi.query.expressions import (
     NEGATED,
     After,
+    Aggregate,
     And,
     Arithmetic,
     Column,
@@ -29,13 +31,16 @@ from ommi.query.expressions import (
     Element,
     ExpressionNode,
     Function,
+    GroupKey,
     InQuery,
     IsNull,
     Literal,
     Membership,
     Not,
     Or,
+    Paired,
     PredicateNode,
+    RowExists,
     TextMatch,
     nullable,
     type_of,
@@ -45,7 +50,7 @@ from ommi.query.seeking import expanded
 from ommi.query.statements import Select
 from ommi.values import Kind
 
-__all__ = ["EVERYTHING", "NOTHING", "Subqueries", "Translation", "quoted", "subqueries_in"]
+__all__ = ["EVERYTHING", "NOTHING", "Subqueries", "Translation", "quoted", "refused", "subqueries_in"]
 
 Subqueries = Mapping[int, Sequence[Any]]
 """The stored values that each subquery gave, by the identity of its node."""
@@ -64,12 +69,14 @@ _LONGEST_PATTERN: Final = 4_000
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@frozen
 class Translation:
     """Translates what is asked of the rows of one schema."""
 
     shape: Shape
     subqueries: Subqueries
+    groups: Groups | None = None
+    """Where what is asked is asked of groups: then only `test` and `expression` are."""
 
     # -- filters
 
@@ -103,6 +110,8 @@ class Translation:
                 return {self.path(column): {"$not": wanted} if negated else wanted}
             case After():
                 return self.filter(expanded(found), negated=negated)
+            case RowExists() | Paired():
+                raise refused()
             case IsNull() | Membership() | InQuery() | TextMatch() | Element():
                 test = self.test(found)
                 return {"$expr": {"$not": [test]} if negated else test}
@@ -175,6 +184,8 @@ class Translation:
                 }
             case After():
                 return self.test(expanded(found))
+            case RowExists() | Paired():
+                raise refused()
             case And(parts):
                 return {"$and": [self.test(part) for part in parts]}
             case Or(parts):
@@ -240,7 +251,15 @@ class Translation:
         match found:
             case Column():
                 path, native = f"${self.path(found)}", found.field.type.native
-                return path if native is None else numbered(native, path)
+                value: Any = path if native is None else numbered(native, path)
+                return value if self.groups is None else self.groups.any_of(value)
+            case Aggregate():
+                if self.groups is None:
+                    raise QueryRejected(f"{found!r} is asked of a single row: it is of the rows of a group")
+                return self.groups.aggregate(found)
+            case GroupKey():
+                assert self.groups is not None
+                return self.groups.key(found.position)
             case Literal():
                 return _quoted(self.constant(found, found if place is None else place))
             case Arithmetic(operator=operator, left=left, right=right):
@@ -308,6 +327,14 @@ class Translation:
             return constant(kind or found.type.kind, found.value)
         except ValueError as error:
             raise EncodeError(f"{place!r}: {error}", model=self.shape.schema.model) from error
+
+
+def refused() -> UnsupportedOperation:
+    """What is said to a join, and to `exists_`."""
+    return UnsupportedOperation(
+        "MongoDB is not asked for rows of several collections side by side: load relations with .prefetch(…), ask with "
+        ".in_(find(…).select(…)), or write a pipeline with mongo(…)"
+    )
 
 
 _FUNCTIONS: Final[Mapping[str, Callable[[Any], Any]]] = {

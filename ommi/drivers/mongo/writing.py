@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, final
 
@@ -22,6 +21,7 @@ from ommi.drivers.mongo.tables import Tables
 from ommi.drivers.mongo.translation import Subqueries, Translation
 from ommi.drivers.violations import check_fails, required
 from ommi.errors import QueryRejected
+from ommi.frozen import frozen
 from ommi.query.checks import check_predicates
 from ommi.query.expressions import And, Column, Comparison, Literal, PredicateNode, nullable, type_of
 from ommi.query.statements import Delete, Insert, OnConflict, Update
@@ -61,7 +61,7 @@ async def _refer_to(tables: Tables, schema: Schema, paths: set[str]) -> bool:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@frozen
 class Writer:
     """Writes for one statement, in a session or on its own."""
 
@@ -269,7 +269,7 @@ def generates_keys(schema: Schema, rows: Sequence[Row]) -> bool:
 def _requirements(shape: Shape) -> Callable[[Document], None]:
     """What a row to be upserted must meet by itself, even where another one stays in its place."""
     schema = shape.schema
-    evaluation = Evaluation(schema, subquery=lambda _: ())
+    evaluation = Evaluation((schema,), subquery=lambda query, around: ())
     checks = [(rule, evaluation.test(condition)) for rule, condition in check_predicates(schema)]
 
     def require(document: Document) -> None:

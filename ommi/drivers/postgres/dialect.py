@@ -9,6 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from ommi.drivers.defaults import server_default
+from ommi.drivers.postgres.aggregation import AGGREGATES
 from ommi.drivers.postgres.arithmetic import QUERY_ARITHMETIC, SCHEMA_ARITHMETIC
 from ommi.drivers.postgres.forms import POSTGRES_STORAGE, dump_json
 from ommi.drivers.postgres.texts import TEXTS
@@ -202,6 +203,7 @@ POSTGRES: Final = Dialect(
         lists={kind: _list_of(kind) for kind in Kind},
         longest_list=0,
         equality_keys={Kind.JSON: "{0}::text"},
+        aggregates=AGGREGATES,
     ),
     schema=Vocabulary(
         quote=quoted,
@@ -228,4 +230,5 @@ POSTGRES: Final = Dialect(
     references_apart=True,
     reference_options=" DEFERRABLE",
     orders_by_position=True,
+    named_keys="{0} CROSS JOIN LATERAL (SELECT {1}) AS {2}",
 )

@@ -186,11 +186,11 @@ class Compiler:
     def _select(self, translation: Translation, query: Select) -> Fragment:
         if query.link is not None:
             return self._linked(translation, query, query.link)
-        parts = translation.parts(query, Scope(query.schema))
+        parts = translation.parts(query, translation.scope_of(query))
         order = joined(", ", parts.order) if parts.order else None
         columns = joined(", ", parts.columns)
         limits = _limits(translation, query)
-        sql = translation.assembled(query, columns, translation.table(query.schema), parts.where, order, *limits)
+        sql = translation.assembled(query, columns, parts, order, *limits)
         return sql if query.lock is None else (*sql, self.dialect.lock(query.lock))
 
     def _linked(self, translation: Translation, query: Select, link: Link) -> Fragment:
@@ -211,18 +211,17 @@ class Compiler:
         return sql if not parts.order else (*sql, " ORDER BY ", *joined(", ", parts.order))
 
     def _count(self, translation: Translation, query: Select) -> Fragment:
-        if query.limit is None and query.offset is None and not query.distinct:
-            parts = translation.parts(query, Scope(query.schema))
-            table = translation.table(query.schema)
-            return translation.assembled(query, text("count(*)"), table, parts.where, None, None, None)
+        if query.limit is None and query.offset is None and not query.distinct and query.group is None:
+            parts = translation.parts(query, translation.scope_of(query))
+            return translation.assembled(query, text("count(*)"), parts, None, None, None)
         return fill("SELECT count(*) FROM ({0}) AS counted", self._found(translation, query))
 
     def _found(self, translation: Translation, query: Select) -> Fragment:
         """The rows of a query of which only the number matters."""
-        parts = translation.parts(query, Scope(query.schema))
-        columns = joined(", ", parts.columns) if query.distinct else text("1")
+        parts = translation.parts(query, translation.scope_of(query))
+        columns = joined(", ", parts.columns) if query.distinct else text("1" if query.group != () else "count(*)")
         limits = _limits(translation, query)
-        return translation.assembled(query, columns, translation.table(query.schema), parts.where, None, *limits)
+        return translation.assembled(query, columns, parts, None, *limits)
 
     def _update(self, translation: Translation, statement: Update) -> Fragment:
         scope = Scope(statement.schema)

@@ -8,7 +8,7 @@ from typing import Any, final
 
 from ommi.drivers.sql.fragment import Place
 from ommi.frozen import frozen
-from ommi.query.expressions import ArithmeticOperator, FunctionName, TextOperator
+from ommi.query.expressions import AggregateName, ArithmeticOperator, FunctionName, TextOperator
 from ommi.query.statements import Lock
 from ommi.schema import Field, Schema
 from ommi.values import Kind, Storage
@@ -76,6 +76,8 @@ class Vocabulary:
     """What is compared for equality in place of `{0}`, for the kinds whose stored forms can be equal though the
     values are not."""
     subqueries: bool = True
+    aggregates: Mapping[tuple[AggregateName, Kind], str] = field(default_factory=dict)
+    """By the kind of what is aggregated. `count` is SQL's own."""
 
 
 @final
@@ -116,6 +118,9 @@ class Dialect:
     references_apart: bool = False
     """Whether foreign keys are added when all tables are there, rather than with their table."""
     reference_options: str = ""
+    named_keys: str | None = None
+    """A source of rows `{0}` with `{1}`, expressions with names; `None`: what is computed may be written as often as
+    it is meant. Otherwise two of the same expression are not known to be the same, where they have parameters."""
     orders_by_position: bool = False
     """Whether distinct rows are ordered by the number of a selected column: the same value computed once more, from
     another parameter, is not known to be the same."""

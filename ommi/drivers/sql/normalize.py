@@ -14,7 +14,9 @@ from ommi.query.expressions import (
     Membership,
     Not,
     Or,
+    Paired,
     PredicateNode,
+    RowExists,
     TextMatch,
 )
 
@@ -31,7 +33,17 @@ def normalized(found: PredicateNode, *, negated: bool = False) -> PredicateNode:
             if len(inner) == 1:
                 return inner[0]
             return And(inner) if isinstance(found, And) is not negated else Or(inner)
-        case Comparison() | IsNull() | Membership() | InQuery() | TextMatch() | Element() | After():
+        case (
+            Comparison()
+            | Paired()
+            | IsNull()
+            | Membership()
+            | InQuery()
+            | RowExists()
+            | TextMatch()
+            | Element()
+            | After()
+        ):
             return Not(found) if negated else found
         case _:
             assert_never(found)

@@ -13,6 +13,7 @@ from ommi.frozen import frozen, replace
 from ommi.query.expressions import (
     NEGATED,
     After,
+    Aggregate,
     And,
     Arithmetic,
     Column,
@@ -20,6 +21,7 @@ from ommi.query.expressions import (
     Element,
     ExpressionNode,
     Function,
+    GroupKey,
     InQuery,
     IsNull,
     Literal,
@@ -27,7 +29,9 @@ from ommi.query.expressions import (
     Not,
     Or,
     Order,
+    Paired,
     PredicateNode,
+    RowExists,
     TextMatch,
     nullable,
     type_of,
@@ -46,11 +50,28 @@ _WIDEST = 100
 @final
 @frozen
 class Scope:
-    """The table whose columns are meant, and what stands before their names."""
+    """The table whose columns are meant, and what stands before their names.
+
+    `joined` are further tables beside it, of which the rows of `outer` may be missing; `groups` what they are grouped
+    by. In a subquery, `enclosing` has the tables of the rows that it is asked about.
+    """
 
     schema: Schema
     prefix: str = ""
     depth: int = 0
+    joined: tuple[tuple[Schema, str], ...] = ()
+    outer: frozenset[Schema] = frozenset()
+    groups: tuple[Fragment, ...] | None = None
+    enclosing: Scope | None = None
+
+    def prefix_of(self, field: Field) -> str | None:
+        """What stands before the name of a field's column; `None` for one of another table."""
+        if self.schema.by_name.get(field.name) is field:
+            return self.prefix
+        for schema, prefix in self.joined:
+            if schema.by_name.get(field.name) is field:
+                return prefix
+        return None if self.enclosing is None else self.enclosing.prefix_of(field)
 
 
 @final
@@ -58,9 +79,14 @@ class Scope:
 class Parts:
     """A query's parts, translated."""
 
+    tables: Fragment
     columns: Sequence[Fragment]
     where: Fragment | None
     order: Sequence[Fragment]
+    groups: Sequence[Fragment] | None = None
+    having: Fragment | None = None
+    named: Fragment | None = None
+    """What is grouped by, where it is given names beside the tables."""
 
 
 @final
@@ -95,17 +121,23 @@ class Translation:
                 return fill(template, self.expression(found.left, scope), self.expression(found.right, scope))
             case Function():
                 return self._function(found, scope)
+            case Aggregate():
+                return self._aggregate(found, scope)
+            case GroupKey():
+                assert scope.groups is not None
+                return scope.groups[found.position]
             case _:
                 assert_never(found)
 
     def column(self, field: Field, scope: Scope) -> Fragment:
         """A field's column; `QueryRejected` if the statement is about another model."""
-        if scope.schema.by_name.get(field.name) is not field:
+        prefix = scope.prefix_of(field)
+        if prefix is None:
             raise QueryRejected(
                 f"{field.name!r} is no field of {scope.schema.name}, which this statement is about; "
                 "use .in_(find(…).select(…)) to compare with another model"
             )
-        return text(scope.prefix + self.words.quote(field.column))
+        return text(prefix + self.words.quote(field.column))
 
     def part(self, part: str | Literal | Schema | Field) -> Fragment:
         """A part of an application's own SQL; a missing value is a word, which fits every type."""
@@ -150,6 +182,20 @@ class Translation:
             ]
         return fill(template, *arguments)
 
+    def _aggregate(self, found: Aggregate, scope: Scope) -> Fragment:
+        if scope.groups is None:
+            raise QueryRejected(f"{found!r} is asked of a single row: it is of the rows of a group")
+        if found.operand is None:
+            return text("count(*)")
+        operand = self.expression(found.operand, replace(scope, groups=None))
+        if found.name == "count":
+            sql = self._equality_key(found.operand, operand) if found.distinct else operand
+            return fill("count(DISTINCT {0})" if found.distinct else "count({0})", sql)
+        template = self.words.aggregates.get((found.name, type_of(found.operand).kind))
+        if template is None:
+            self.refuse(f".{found.name}() of {type_of(found.operand).name}")
+        return fill(template, operand)
+
     def _take(self, count: int = 1) -> int:
         start = self.taken
         self.taken += count
@@ -184,12 +230,16 @@ class Translation:
         match found:
             case Comparison():
                 return self._comparison(found, scope, negated)
+            case Paired():
+                return self._paired(found, scope, negated)
             case IsNull(operand):
                 return fill("{0} IS NOT NULL" if negated else "{0} IS NULL", self.expression(operand, scope))
             case Membership():
                 return self._membership(found, scope, negated)
             case InQuery():
                 return self._in_query(found, scope, negated)
+            case RowExists(query):
+                return fill("NOT EXISTS ({0})" if negated else "EXISTS ({0})", self._any_row(query, scope))
             case TextMatch():
                 return self._text(found, scope, negated)
             case Element():
@@ -204,7 +254,7 @@ class Translation:
 
     def _comparison(self, found: Comparison, scope: Scope, negated: bool) -> Fragment:
         left, right = self.expression(found.left, scope), self.expression(found.right, scope)
-        missing = (nullable(found.left), nullable(found.right))
+        missing = (nullable(found.left, scope.outer), nullable(found.right, scope.outer))
         operator = NEGATED[found.operator] if negated else found.operator
         if operator in ("==", "!="):
             left, right = self._equality_key(found.left, left), self._equality_key(found.right, right)
@@ -217,6 +267,20 @@ class Translation:
         keys = (self._order_key(found.left, left, found.right), self._order_key(found.right, right, found.left))
         ordered = fill(f"{{0}} {operator} {{1}}", *keys)
         return _or_missing(ordered, (left, right), missing) if negated else ordered
+
+    def _paired(self, found: Paired, scope: Scope, negated: bool) -> Fragment:
+        sides = (found.left, found.right)
+        left, right = (self._equality_key(side, self.expression(side, scope)) for side in sides)
+        if not negated:
+            return fill("{0} = {1}", left, right)
+        missing = [nullable(side, scope.outer) for side in sides]
+        return _or_missing(fill("{0} <> {1}", left, right), (left, right), missing)
+
+    def _any_row(self, query: Select, scope: Scope) -> Fragment:
+        if not self.words.subqueries:
+            self.refuse("exists_(…)")
+        parts = self.parts(query, self.scope_of(query, scope))
+        return self.rows(query, parts, text("1"))
 
     def _equality_key(self, found: ExpressionNode, sql: Fragment) -> Fragment:
         """What equals exactly where the expression does."""
@@ -254,7 +318,11 @@ class Translation:
         if found.missing:
             # NOT IN is unknown where the operand is missing: false, as it should be
             return fill("NOT ({0})" if negated else "({0} OR {1} IS NULL)", among, operand)
-        return _or_missing(fill("NOT ({0})", among), (operand,), (nullable(found.operand),)) if negated else among
+        return (
+            _or_missing(fill("NOT ({0})", among), (operand,), (nullable(found.operand, scope.outer),))
+            if negated
+            else among
+        )
 
     def _text(self, found: TextMatch, scope: Scope, negated: bool) -> Fragment:
         form = self.words.texts.get(found.operator)
@@ -265,13 +333,16 @@ class Translation:
             source = self._take()
             sql = fill(form.literal, operand, *[(Place(source, Kind.STR, dump),) for dump in form.dumps])
             compared: tuple[Fragment, ...] = (operand,)
-            missing: tuple[bool, ...] = (nullable(found.operand),)
+            missing: tuple[bool, ...] = (nullable(found.operand, scope.outer),)
         else:
             if form.column is None:
                 self.refuse(f".{found.operator}(…) of two columns")
             pattern = self.expression(found.pattern, scope)
             sql = fill(form.column, operand, pattern)
-            compared, missing = (operand, pattern), (nullable(found.operand), nullable(found.pattern))
+            compared, missing = (
+                (operand, pattern),
+                (nullable(found.operand, scope.outer), nullable(found.pattern, scope.outer)),
+            )
         return _or_missing(fill("NOT ({0})", sql), compared, missing) if negated else sql
 
     def _element(self, found: Element, scope: Scope, negated: bool) -> Fragment:
@@ -283,7 +354,7 @@ class Translation:
         sql = fill(form.template, operand, (Place(self._take(), Kind.JSON, form.dump),))
         if not negated:
             return sql
-        return _or_missing(fill("NOT ({0})", sql), (operand,), (nullable(found.operand),))
+        return _or_missing(fill("NOT ({0})", sql), (operand,), (nullable(found.operand, scope.outer),))
 
     def _after(self, found: After, scope: Scope) -> Fragment:
         """Rows after a position, so that an index of the order begins there: true, and false or unknown."""
@@ -306,31 +377,28 @@ class Translation:
         if not self.words.subqueries:
             self.refuse(".in_(find(…))")
         assert found.query.columns is not None
-        table = scope.schema.table
-        # inside the subquery, an unqualified name would mean its own table
-        outer = scope if scope.depth else Scope(scope.schema, self.words.quote(table) + ".")
-        operand = self._equality_key(found.operand, self.expression(found.operand, outer))
-        alias = self.words.quote(f"{table}_{scope.depth + 1}")
-        named = text(f"{self.table(found.query.schema)} AS {alias}")
-        inner = Scope(found.query.schema, alias + ".", scope.depth + 1)
+        inner = self.scope_of(found.query, scope)
+        assert inner.enclosing is not None  # inside the subquery, an unqualified name would mean its own table
+        operand = self._equality_key(found.operand, self.expression(found.operand, inner.enclosing))
+        alias = inner.prefix.removesuffix(".")
         parts = self.parts(found.query, inner)
         column = self._equality_key(found.query.columns[0], parts.columns[0])
-        missing = (nullable(found.operand), nullable(found.query.columns[0]))
+        missing = (nullable(found.operand, scope.outer), nullable(found.query.columns[0], found.query.outer))
 
         def values(condition: str) -> Fragment:
             """`SELECT value FROM …`, of those that meet a condition on `{0}`, the value, and `{1}`, the operand."""
-            if found.query.limit is None and found.query.offset is None:
+            if found.query.limit is None and found.query.offset is None and found.query.group is None:
                 meets = fill(condition, column, operand)
                 where = meets if parts.where is None else fill("({0}) AND {1}", parts.where, meets)
-                return fill("SELECT {0} FROM {1} WHERE {2}", column, named, where)
-            rows = self.rows(found.query, parts, fill("{0} AS found", column), alias)
+                return fill("SELECT {0} FROM {1} WHERE {2}", column, parts.tables, where)
+            rows = self.rows(found.query, parts, fill("{0} AS found", column))
             value = text(f"{alias}.found")
             meets = fill(condition, value, operand)
             return fill("SELECT {0} FROM ({1}) AS {2} WHERE {3}", value, rows, text(alias), meets)
 
         both_missing = fill("({0} IS NULL AND EXISTS ({1}))", operand, values("{0} IS NULL")) if all(missing) else None
         if not negated:
-            among = fill("{0} IN ({1})", operand, self.rows(found.query, parts, column, alias))
+            among = fill("{0} IN ({1})", operand, self.rows(found.query, parts, column))
             return among if both_missing is None else fill("({0} OR {1})", among, both_missing)
         if self.dialect.joins_not_exists:
             return fill("NOT EXISTS ({0})", values(_EQUAL_OR_BOTH_MISSING if all(missing) else "{0} = {1}"))
@@ -342,42 +410,93 @@ class Translation:
 
     # -- queries
 
+    def scope_of(self, query: Select, enclosing: Scope | None = None) -> Scope:
+        """The tables of a query; of one inside another, with names of their own."""
+        if enclosing is None:
+            if not query.joins and query.schema.alias is None:
+                return Scope(query.schema)
+            depth, outer = 0, query.outer
+        else:
+            if not enclosing.prefix:
+                enclosing = replace(enclosing, prefix=self.words.quote(enclosing.schema.table) + ".")
+            depth, outer = enclosing.depth + 1, query.outer | enclosing.outer
+        first, *others = [(schema, self.words.quote(_name(schema, depth)) + ".") for schema in query.schemas]
+        return Scope(query.schema, first[1], depth, tuple(others), outer, enclosing=enclosing)
+
+    def _tables(self, query: Select, scope: Scope) -> Fragment:
+        """What stands behind FROM."""
+        sql = text(self._named(query.schema, scope.prefix))
+        for at, join in enumerate(query.joins):
+            known = replace(scope, joined=scope.joined[: at + 1])
+            named = text(self._named(*scope.joined[at]))
+            word = "{0} LEFT JOIN {1} ON {2}" if join.outer else "{0} JOIN {1} ON {2}"
+            sql = fill(word, sql, named, self.where(join.on, known))
+        return sql
+
+    def _named(self, schema: Schema, prefix: str) -> str:
+        table, alias = self.table(schema), prefix.removesuffix(".")
+        return table if alias in ("", table) else f"{table} AS {alias}"
+
     def parts(self, query: Select, scope: Scope, conditions: Scope | None = None) -> Parts:
-        """A query's columns, condition (in a scope of its own, where one is given) and order."""
+        """A query's tables, columns, condition (in a scope of its own, where one is given) and order."""
+        tables = self._tables(query, scope)
+        groups, named = self._groups(query, scope)
+        rows, scope = scope, scope if groups is None else replace(scope, groups=groups)
         if query.columns is None:
-            columns = [self.column(field, scope) for field in query.schema.fields]
+            columns = [self.column(field, scope) for schema in query.schemas for field in schema.fields]
         else:
             columns = [self.expression(column, scope) for column in query.columns]
-        where = None if query.where is None else self.where(query.where, conditions or scope)
+        where = None if query.where is None else self.where(query.where, conditions or rows)
         if query.distinct and query.columns is not None:
             _require_selected(query.order, query.columns, query.schema)
         order = [self._order(part, scope, query) for part in query.order]
         if query.limit is not None or query.offset is not None:
             order += self._ties(query, scope)
-        return Parts(columns, where, order)
+        having = None if query.having is None else self.where(query.having, scope)
+        return Parts(tables, columns, where, order, groups, having, named)
 
-    def rows(self, query: Select, parts: Parts, columns: Fragment, alias: str | None = None) -> Fragment:
+    def _groups(self, query: Select, scope: Scope) -> tuple[tuple[Fragment, ...] | None, Fragment | None]:
+        """What is grouped by, and what of it has to be named beside the tables."""
+        if query.group is None:
+            return None, None
+        found = [self.expression(key, scope) for key in query.group]
+        named: list[Fragment] = []
+        if self.dialect.named_keys is not None:
+            for at, key in enumerate(query.group):
+                if not isinstance(key, Column):
+                    name = self.words.quote(f"key {at + 1}")
+                    named.append(fill("{0} AS {1}", found[at], text(name)))
+                    found[at] = text(f"{_NAMED}.{name}")
+        return tuple(found), joined(", ", named) if named else None
+
+    def rows(self, query: Select, parts: Parts, columns: Fragment) -> Fragment:
         """`SELECT … FROM …` of a subquery: its limit and offset are part of its shape, so they are plain text."""
         limit = None if query.limit is None else text(str(int(query.limit)))
         offset = None if query.offset is None else text(str(int(query.offset)))
-        named = self.table(query.schema) if alias is None else f"{self.table(query.schema)} AS {alias}"
         order = joined(", ", parts.order) if parts.order and (limit or offset) else None
-        return self.assembled(query, columns, named, parts.where, order, limit, offset)
+        return self.assembled(query, columns, parts, order, limit, offset)
 
     def assembled(
         self,
         query: Select,
         columns: Fragment,
-        source: str,
-        where: Fragment | None,
+        parts: Parts,
         order: Fragment | None,
         limit: Fragment | None,
         offset: Fragment | None,
     ) -> Fragment:
         """The clauses of a query that are there, in their places."""
-        sql = fill("SELECT DISTINCT {0} FROM {1}" if query.distinct else "SELECT {0} FROM {1}", columns, text(source))
-        if where is not None:
-            sql += (" WHERE ", *where)
+        tables = parts.tables
+        if parts.named is not None:
+            assert self.dialect.named_keys is not None
+            tables = fill(self.dialect.named_keys, tables, parts.named, text(_NAMED))
+        sql = fill("SELECT DISTINCT {0} FROM {1}" if query.distinct else "SELECT {0} FROM {1}", columns, tables)
+        if parts.where is not None:
+            sql += (" WHERE ", *parts.where)
+        if parts.groups:
+            sql += (" GROUP BY ", *joined(", ", parts.groups))
+        if parts.having is not None:
+            sql += (" HAVING ", *parts.having)
         if order is not None:
             sql += (" ORDER BY ", *order)
         if limit is not None:
@@ -398,7 +517,9 @@ class Translation:
             selected = [same(part.expression, column) for column in query.columns]
             sql = text(str(selected.index(True) + 1))
         direction = " DESC" if part.descending else ""
-        if nullable(part.expression) and part.missing_first is not (self.dialect.nulls_smallest is not part.descending):
+        if nullable(part.expression, scope.outer) and part.missing_first is not (
+            self.dialect.nulls_smallest is not part.descending
+        ):
             direction += " NULLS FIRST" if part.missing_first else " NULLS LAST"
         return (*sql, direction) if direction else sql
 
@@ -406,6 +527,14 @@ class Translation:
         """The key, in the direction of the last part, so that a page is the same page every time."""
         if query.distinct and query.columns is not None:
             return []  # these are no rows of the table any more
+        if query.group is not None:
+            descending = bool(query.order) and query.order[-1].descending
+            keys = [GroupKey(position, key) for position, key in enumerate(query.group)]
+            return [self._order(Order(key, descending), scope, query) for key in keys]
+        if query.joins:
+            descending = bool(query.order) and query.order[-1].descending
+            columns = [Column(schema, field) for schema in query.schemas for field in schema.key]
+            return [self._order(Order(column, descending), scope, query) for column in columns]
         ordered = [part.expression.field for part in query.order if isinstance(part.expression, Column)]
         direction = (" DESC",) if query.order and query.order[-1].descending else ()
         return [(*self.column(field, scope), *direction) for field in query.schema.key if field not in ordered]
@@ -470,7 +599,14 @@ def _beyond(parts: Sequence[_Position]) -> Fragment:
     return rest if bound is None else fill("({0} AND {1})", bound, rest)
 
 
+_NAMED = "keys"
 _EQUAL_OR_BOTH_MISSING = "({0} = {1} OR ({0} IS NULL AND {1} IS NULL))"
+
+
+def _name(schema: Schema, depth: int) -> str:
+    """What a table is called in a query; no table has the name of an alias, which has a space in it."""
+    name = schema.table if schema.alias is None else f"{schema.table} {schema.alias}"
+    return f"{name}_{depth}" if depth else name
 
 
 def _or_missing(sql: Fragment, compared: Sequence[Fragment], missing: Sequence[bool]) -> Fragment:

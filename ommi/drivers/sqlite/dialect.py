@@ -14,7 +14,7 @@ from ommi.drivers.defaults import server_default
 from ommi.drivers.sql.dialect import Dialect, OrderKey, TextForm, ValueForm, Vocabulary
 from ommi.drivers.sqlite.functions import ARITHMETIC_NAMES, LETTERS, MIDDLE, decimal_key
 from ommi.errors import QueryRejected, UnsupportedOperation
-from ommi.query.expressions import ArithmeticOperator, FunctionName
+from ommi.query.expressions import AggregateName, ArithmeticOperator, FunctionName
 from ommi.query.patterns import fold
 from ommi.schema import Field, Schema
 from ommi.values import Form, Kind, Storage, json_text
@@ -230,6 +230,25 @@ def _element_of(kind: Kind) -> ValueForm:
     return ValueForm(f"EXISTS ({same})", lambda value: json_text([value]))
 
 
+# -- aggregates
+
+_HALVES: Final = "sum({0} >> 32), sum({0} & 4294967295)"
+"""Of whole numbers: the database's own sum overflows when a part of the numbers does. Either half cannot."""
+
+_FLOAT_SUM: Final = "ommi_float_sum(sum({0}), min({0}), max({0}))"
+_AGGREGATES: Final[Mapping[tuple[AggregateName, Kind], str]] = {
+    **{("min_", kind): "min({0})" for kind in Kind},
+    **{("max_", kind): "max({0})" for kind in Kind},
+    ("min_", Kind.DECIMAL): "ommi_decimal_min({0})",
+    ("max_", Kind.DECIMAL): "ommi_decimal_max({0})",
+    ("sum_", Kind.INT): f"ommi_int_sum({_HALVES})",
+    ("sum_", Kind.FLOAT): _FLOAT_SUM,
+    ("sum_", Kind.DECIMAL): "ommi_decimal_sum({0})",
+    ("avg", Kind.INT): f"ommi_int_avg({_HALVES}, count({{0}}))",
+    ("avg", Kind.FLOAT): f"{ARITHMETIC_NAMES[Kind.FLOAT, '/']}({_FLOAT_SUM}, count({{0}}))",
+    ("avg", Kind.DECIMAL): "ommi_decimal_avg({0})",
+}
+
 # -- arithmetic of the schema: without the functions of our connections, what they refuse is a missing value
 
 
@@ -306,6 +325,7 @@ SQLITE: Final = Dialect(
         elements={kind: _element_of(kind) for kind in Kind},
         lists={kind: _list_of(kind) for kind in Kind},
         longest_list=32,
+        aggregates=_AGGREGATES,
     ),
     schema=Vocabulary(
         quote=_quote_in_schema,

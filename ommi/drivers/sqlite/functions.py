@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
-from typing import Any, Final
+from typing import Any, Final, final
 
+from ommi.drivers.aggregation import AGGREGATES, checked_sum, mean_of_ints, sum_of_ints
 from ommi.drivers.arithmetic import ARITHMETIC, Combine
 from ommi.errors import QueryRejected
-from ommi.query.expressions import ArithmeticOperator
+from ommi.query.expressions import AggregateName, ArithmeticOperator
 from ommi.query.patterns import fold, python_regex
 from ommi.values import Kind, json_text
 
@@ -45,6 +47,11 @@ def install(connection: sqlite3.Connection) -> None:
         run = _noted(_of_texts(combine) if key[0] is Kind.DECIMAL else combine, failures)
         connection.create_function(name, 2, run, deterministic=True)
     connection.create_function("ommi_decimal_key", 1, _noted(_decimal_key, failures), deterministic=True)
+    connection.create_function("ommi_int_sum", 2, _noted(_int_sum, failures), deterministic=True)
+    connection.create_function("ommi_int_avg", 3, _noted(_int_avg, failures), deterministic=True)
+    connection.create_function("ommi_float_sum", 3, _float_sum(failures), deterministic=True)
+    for name in _DECIMALS:
+        connection.create_aggregate(f"ommi_decimal_{name.strip('_')}", 1, _decimal_aggregate(name, failures))
     connection.create_function("ommi_fold", 1, _missing_stays(fold), deterministic=True)
     connection.create_function("ommi_float", 1, float.fromhex, deterministic=True)
     connection.create_function("ommi_bytes", 1, bytes.fromhex, deterministic=True)
@@ -59,6 +66,62 @@ def failure(connection: sqlite3.Connection) -> str | None:
     except sqlite3.Error:  # a connection on which nothing was installed, or none that answers
         return None
     return found
+
+
+def _int_sum(high: int, low: int) -> int:
+    return sum_of_ints((high << 32) + low)
+
+
+def _int_avg(high: int, low: int, count: int) -> float:
+    return mean_of_ints((high << 32) + low, count)
+
+
+def _float_sum(failures: list[str]) -> Callable[..., float | None]:
+    def run(total: float | None, smallest: float | None, largest: float | None) -> float | None:
+        if smallest is None or largest is None:
+            return None
+        try:
+            return checked_sum(math.nan if total is None else total, smallest, largest)
+        except QueryRejected as error:
+            failures[:] = [error.message]
+            raise
+
+    return run
+
+
+_DECIMALS: Final[tuple[AggregateName, ...]] = ("sum_", "avg", "min_", "max_")
+
+
+def _decimal_aggregate(name: AggregateName, failures: list[str]) -> Any:
+    combine = AGGREGATES[name, Kind.DECIMAL]
+    return lambda: _Collected(combine, failures)
+
+
+@final
+class _Collected:
+    """The decimals of a group, kept until the last is there."""
+
+    __slots__ = ("_combine", "_failures", "_values")
+
+    def __init__(self, combine: Callable[[Sequence[Decimal]], Decimal], failures: list[str]) -> None:
+        self._combine = combine
+        self._failures = failures
+        self._values: list[Decimal] = []
+
+    def step(self, text: Any) -> None:
+        if text is not None:
+            try:
+                self._values.append(_decimal(text))
+            except QueryRejected as error:
+                self._failures[:] = [error.message]
+                raise
+
+    def finalize(self) -> str | None:
+        try:
+            return str(self._combine(self._values)) if self._values else None
+        except QueryRejected as error:
+            self._failures[:] = [error.message]
+            raise
 
 
 LETTERS: Final = "jihgfedcba"

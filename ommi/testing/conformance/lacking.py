@@ -13,14 +13,15 @@ from ommi.database import Ommi
 from ommi.effects.catching import catch
 from ommi.effects.finding import find
 from ommi.effects.operations import add
+from ommi.effects.subqueries import exists_
 from ommi.errors import UniqueViolation, UnsupportedOperation
 from ommi.testing.conformance.database import noting
 from ommi.testing.conformance.related import Counted
 from ommi.testing.models import Tag
 from ommi.testing.outcomes import fails, succeeds
-from ommi.testing.relatives import Topic
+from ommi.testing.relatives import Person, Post, Reply, Team, Topic
 
-__all__ = ["with_recovery", "with_savepoints"]
+__all__ = ["with_joins", "with_recovery", "with_savepoints"]
 
 Named = type[Tag] | type[Topic]
 Test = TypeVar("Test", bound=Callable[..., Awaitable[None]])
@@ -50,6 +51,17 @@ def with_recovery(test: Test) -> Test:
     return run  # type: ignore[return-value]  # of the same signature
 
 
+def with_joins(test: Test) -> Test:
+    """A test of joins; without them, of how they are refused."""
+
+    @wraps(test)
+    async def run(*arguments: Any, **named: Any) -> None:
+        db, _ = _database(named)
+        await (test(*arguments, **named) if db.driver.capabilities.joins else _refuses_joins(db))
+
+    return run  # type: ignore[return-value]  # of the same signature
+
+
 def _database(fixtures: dict[str, Any]) -> tuple[Ommi, Named]:
     """The database of a test, and a model of which it has the table."""
     for value in fixtures.values():
@@ -61,6 +73,20 @@ def _database(fixtures: dict[str, Any]) -> tuple[Ommi, Named]:
             case _:
                 continue
     raise AssertionError("the test asks for no database")
+
+
+async def _refuses_joins(db: Ommi) -> None:
+    for effect in (
+        find(Person).join(Team).all(),
+        find(Person).left_join(Team).count(),
+        find(Person).join(Team).exists(),
+        find(Person).where(exists_(Person.posts)).all(),
+        find(Reply).where(~exists_(Post)).delete(),
+    ):
+        error = await fails(db, effect, UnsupportedOperation)
+        assert "prefetch" in error.message
+        await fails(db, add(Topic("never")).bind(lambda _, asked=effect: asked).transactional(), UnsupportedOperation)  # type: ignore[misc]
+    assert not await succeeds(db, find(Topic, Topic.name == "never").exists())
 
 
 async def _refuses_savepoints(db: Ommi, model: Named) -> None:

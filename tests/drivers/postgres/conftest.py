@@ -41,7 +41,7 @@ class Branch:
 @dataclass
 class Twig:
     id: Annotated[int, Key]
-    branch: Annotated[int, ReferenceTo(Branch)]
+    branch: Annotated[int, ReferenceTo(Branch), Index]
 
 
 class Server:

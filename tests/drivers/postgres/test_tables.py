@@ -20,6 +20,7 @@ from ommi import (
     add_all,
     auto,
     col,
+    exists_,
     find,
     ommi_model,
 )
@@ -28,7 +29,7 @@ from ommi.drivers.sql.compiler import Compiler
 from ommi.effects.effect import Perform
 from ommi.testing import fails, succeeds
 
-from .conftest import Person, Server
+from .conftest import Branch, Person, Server, Twig
 
 pytestmark = pytest.mark.anyio
 
@@ -198,3 +199,17 @@ async def _plan(server: Server, effect: Any) -> str:
     assert isinstance(effect, Perform)
     sql, parameters = Compiler(POSTGRES).prepare(effect.statement)  # type: ignore[arg-type]
     return "\n".join(line for (line,) in await server.fetch(f"EXPLAIN {sql}", *parameters))
+
+
+async def test_a_join_along_a_reference_uses_its_index(db: Ommi, server: Server) -> None:
+    await succeeds(db, add_all([Branch(number) for number in range(5_000)]))
+    await succeeds(db, add_all([Twig(number, number) for number in range(5_000)]))
+    await server.fetch("ANALYZE branch, twig")
+    for query in (
+        find(Branch, col(Branch.id) == 7).join(Twig).all(),
+        find(Branch, col(Branch.id) == 7).left_join(Twig).all(),
+        find(Twig, col(Twig.id) == 7).join(Branch).all(),
+        find(Branch, col(Branch.id) < 9).where(exists_(Twig, lambda t: t.branch == Branch.id)).all(),
+    ):
+        plan = await _plan(server, query)
+        assert "Seq Scan" not in plan, plan
