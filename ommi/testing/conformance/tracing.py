@@ -16,6 +16,7 @@ from ommi.errors import UniqueViolation
 from ommi.query.expressions import col
 from ommi.runtime.trace import Trace
 from ommi.testing.conformance.database import DatabaseTests
+from ommi.testing.conformance.lacking import with_savepoints
 from ommi.testing.conformance.transactions import Mishap, failing, names
 from ommi.testing.models import Account, Tag
 from ommi.testing.outcomes import succeeds
@@ -47,6 +48,7 @@ class Tracing(DatabaseTests):
         assert (traced.outcome, traced.trace) == (Success(3), Trace())
         assert str(traced.trace) == "0 statements in 0 trips"
 
+    @with_savepoints
     async def test_a_trace_of_transactions_and_savepoints(self, db: Ommi) -> None:
         inner = add(Tag("b")).bind(lambda _: failing(Mishap("no"))).savepoint()
         program = gather(add(Tag("a")), inner.lash(lambda _: Effect.from_value(None))).transactional()
@@ -93,6 +95,7 @@ class Tracing(DatabaseTests):
         assert {step.transaction for step in traced.trace.steps} == {1}
         assert await names(db) == ["a", "b"]
 
+    @with_savepoints
     async def test_a_run_in_a_block_can_be_traced(self, db: Ommi) -> None:
         async with db.transaction() as tx:
             traced = await tx.run(add(Tag("a")), trace=True)
