@@ -116,6 +116,7 @@ PUBLIC = [
     "tap",
     "traverse",
     "upsert",
+    "upsert_all",
     "validate",
 ]
 
