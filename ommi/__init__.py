@@ -15,7 +15,7 @@ from ommi.effects.grouping import Grouped
 from ommi.effects.joining import Joined
 from ommi.effects.many import attempt, bracket, gather, race, sleep, traverse, validate
 from ommi.effects.native import execute, mongo, sql
-from ommi.effects.operations import add, add_all, advisory_lock, delete, reload, save, upsert
+from ommi.effects.operations import add, add_all, advisory_lock, delete, reload, save, upsert, upsert_all
 from ommi.effects.paging import Page
 from ommi.effects.pointfree import alt, bind, lash, map_, tap
 from ommi.effects.program import Prog, effect
@@ -190,5 +190,6 @@ __all__ = [
     "tap",
     "traverse",
     "upsert",
+    "upsert_all",
     "validate",
 ]

@@ -16,7 +16,7 @@ from ommi.effects.finding import Query, find
 from ommi.effects.grouping import Grouped
 from ommi.effects.joining import Joined
 from ommi.effects.native import execute, sql
-from ommi.effects.operations import add, add_all, delete, reload, save, upsert
+from ommi.effects.operations import add, add_all, delete, reload, save, upsert, upsert_all
 from ommi.effects.related import Runner
 from ommi.effects.rows import Rows
 from ommi.errors import ConstraintViolation, DatabaseError, NotFound, StaleRecord
@@ -77,6 +77,12 @@ class Session(ABC):
     ) -> BoundEffect[M, ConstraintViolation | DatabaseError]:
         """`upsert`, bound to where it runs."""
         return BoundEffect(upsert(record, on=on, update=update), self)
+
+    def upsert_all(
+        self, records: Iterable[M], /, *, on: object = None, update: Iterable[object] | None = None
+    ) -> BoundEffect[list[M], ConstraintViolation | DatabaseError]:
+        """`upsert_all`, bound to where it runs."""
+        return BoundEffect(upsert_all(records, on=on, update=update), self)
 
     @overload
     def sql(

@@ -127,6 +127,7 @@ PUBLIC = [
     "tap",
     "traverse",
     "upsert",
+    "upsert_all",
     "validate",
 ]
 

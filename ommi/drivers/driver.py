@@ -6,8 +6,8 @@ members of `ommi.errors`, with the database's own exception as `__cause__`; anyt
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any, Literal, Protocol
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Literal, Protocol, final, runtime_checkable
 
 from ommi.frozen import frozen
 from ommi.query.statements import Statement
@@ -15,7 +15,18 @@ from ommi.schema import Row
 from ommi.transactions import IsolationLevel, TransactionOptions
 from ommi.values import Storage
 
-__all__ = ["Capabilities", "Driver", "Executor", "PoolStats", "Pooled", "Request", "Transaction"]
+__all__ = [
+    "BeginsWithRuns",
+    "Capabilities",
+    "Driver",
+    "Executor",
+    "Failed",
+    "MakesRuns",
+    "PoolStats",
+    "Pooled",
+    "Request",
+    "Transaction",
+]
 
 
 @frozen
@@ -96,6 +107,37 @@ class Transaction(Executor, Protocol):
 
     async def rollback_to(self, name: str, /) -> None:
         """Undo what was done since the savepoint; the savepoint stays and is released next."""
+        ...
+
+
+@final
+@frozen
+class Failed:
+    """In place of an answer: the error of a statement made in a run."""
+
+    error: Exception
+
+
+@runtime_checkable
+class MakesRuns(Protocol):
+    """What a transaction may have besides: several statements in one trip. Without it, each is one."""
+
+    async def execute_all(self, requests: Sequence[Request], /) -> list[Any]:
+        """Run statements one after the other, as `execute` does each, up to the first that fails; their answers.
+
+        The last answer is a `Failed` if that failed; those after it were not run. Cancelled, see `execute`.
+        """
+        ...
+
+
+@runtime_checkable
+class BeginsWithRuns(Protocol):
+    """What a driver may have besides: a transaction begun with its first statements, in one trip."""
+
+    async def begin_with(
+        self, options: TransactionOptions, requests: Sequence[Request], /
+    ) -> tuple[Transaction, list[Any]]:
+        """As `begin`, and then `execute_all`. What it raises is that nothing was begun."""
         ...
 
 

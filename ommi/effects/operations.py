@@ -22,7 +22,7 @@ from ommi.query.statements import Delete as DeleteStatement
 from ommi.schema import Field, Schema
 from ommi.values import DEFAULT, MAX_INT, MIN_INT
 
-__all__ = ["SchemaOperations", "add", "add_all", "advisory_lock", "delete", "reload", "save", "upsert"]
+__all__ = ["SchemaOperations", "add", "add_all", "advisory_lock", "delete", "reload", "save", "upsert", "upsert_all"]
 
 M = TypeVar("M")
 
@@ -42,16 +42,10 @@ def add(record: M, /) -> Effect[M, ConstraintViolation | DatabaseError]:
 
 def add_all(records: Iterable[M], /) -> Effect[list[M], ConstraintViolation | DatabaseError]:
     """Insert many records of one model, all or none; the results are in order and carry their keys."""
-    given: object = records
-    if not isinstance(given, Iterable):
-        raise TypeError(f"add_all(…) takes several records; for one write add(…), not add_all({given!r})")
-    found = list(records)
-    if not found:
+    found, schema = _several(records, "add_all")
+    if schema is None:
         return Effect.from_value([])
-    schema = _schema_of_instance(found[0], "add_all")
-    read, model = schema.codec.read, schema.model
-    for other in {type(record) for record in found} - {model}:
-        raise TypeError(f"add_all takes records of one model, and got {model.__name__} and {other.__name__}")
+    read = schema.codec.read
     try:
         rows = tuple([read(record) for record in found])
     except EncodeError as error:
@@ -103,21 +97,62 @@ def upsert(
     rule. `update` are the columns to overwrite: all others by default, none with `[]` (the row there is kept).
     """
     schema = _schema_of_instance(record, "upsert")
-    fields = schema.key if on is None else _fields(schema, on, "upsert(on=)")
-    uniques = [schema.key, *(index.fields for index in schema.indexes if index.unique)]
-    if not any(set(fields) == set(unique) for unique in uniques):
-        listed = ", ".join("(" + ", ".join(f.name for f in unique) + ")" for unique in uniques)
-        raise TypeError(f"upsert(on=) takes the key or the fields of one unique rule of {schema.name}: one of {listed}")
-    if update is None:
-        updated = tuple(f for f in schema.fields if f not in fields and not f.is_key)
-    else:
-        updated = tuple(f for column in update for f in _fields(schema, column, "upsert(update=)"))
+    on_conflict = _on_conflict(schema, on, update, "upsert")
     try:
         row = schema.codec.read(record)
     except EncodeError as error:
         return _refused(error)
-    statement = Insert(schema, (row,), OnConflict(fields, updated))
-    return Perform(statement, Answer.RECORD, None, None, None, (record,), origin())
+    return Perform(Insert(schema, (row,), on_conflict), Answer.RECORD, None, None, None, (record,), origin())
+
+
+def upsert_all(
+    records: Iterable[M],
+    /,
+    *,
+    on: object = None,
+    update: Iterable[object] | None = None,
+) -> Effect[list[M], ConstraintViolation | DatabaseError]:
+    """Upsert many records of one model, one after the other, all or none; see `upsert` for `on` and `update`.
+
+    The results are in order, each the row as it was then: of two records for one row, the second updates what the first
+    has left.
+    """
+    found, schema = _several(records, "upsert_all")
+    if schema is None:
+        return Effect.from_value([])
+    on_conflict = _on_conflict(schema, on, update, "upsert_all")
+    try:
+        rows = tuple([schema.codec.read(record) for record in found])
+    except EncodeError as error:
+        return _refused(error)
+    return Perform(Insert(schema, rows, on_conflict), Answer.RECORDS, targets=tuple(found), origin=origin())
+
+
+def _on_conflict(schema: Schema, on: object, update: Iterable[object] | None, said: str) -> OnConflict:
+    fields = schema.key if on is None else _fields(schema, on, f"{said}(on=)")
+    uniques = [schema.key, *(index.fields for index in schema.indexes if index.unique)]
+    if not any(set(fields) == set(unique) for unique in uniques):
+        listed = ", ".join("(" + ", ".join(f.name for f in unique) + ")" for unique in uniques)
+        raise TypeError(f"{said}(on=) takes the key or the fields of one unique rule of {schema.name}: one of {listed}")
+    if update is None:
+        return OnConflict(fields, tuple(f for f in schema.fields if f not in fields and not f.is_key))
+    return OnConflict(fields, tuple(f for column in update for f in _fields(schema, column, f"{said}(update=)")))
+
+
+def _several(records: Iterable[M], said: str) -> tuple[list[M], Schema | None]:
+    """Records of one model, with its schema; without one where there are none."""
+    given: object = records
+    if not isinstance(given, Iterable):
+        one = said.removesuffix("_all")
+        raise TypeError(f"{said}(…) takes several records; for one write {one}(…), not {said}({given!r})")
+    found = list(records)
+    if not found:
+        return found, None
+    schema = _schema_of_instance(found[0], said)
+    model = schema.model
+    for other in {type(record) for record in found} - {model}:
+        raise TypeError(f"{said} takes records of one model, and got {model.__name__} and {other.__name__}")
+    return found, schema
 
 
 def delete(record: object, /) -> Effect[None, NotFound | ConstraintViolation | DatabaseError]:

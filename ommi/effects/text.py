@@ -158,7 +158,8 @@ def operation_text(perform: Perform[Any, Any]) -> str:
         case Exists(query):
             return f"find({query.schema.name}) … .exists()"
         case Insert(schema, rows, on_conflict):
-            said = "upsert" if on_conflict is not None else "add" if perform.answer is Answer.RECORD else "add_all"
+            said = "add" if on_conflict is None else "upsert"
+            said += "" if perform.answer is Answer.RECORD else "_all"
             return f"{said}({schema.name}(…))" if len(rows) == 1 else f"{said}({len(rows)} × {schema.name}(…))"
         case Update(schema):
             return f"save({schema.name}(…))" if perform.answer is Answer.SAVED else f"find({schema.name}) … .update(…)"
@@ -265,16 +266,16 @@ def _perform(perform: Perform[Any, Any]) -> str:
             return f"{select_text(query)}.count()"
         case Exists(query):
             return f"{select_text(query)}.exists()"
-        case Insert(schema, rows) if perform.answer is Answer.RECORDS:
-            return f"add_all({_several(rows, lambda row: _record(schema, row))})"
         case Insert(schema, rows, on_conflict):
+            several = perform.answer is Answer.RECORDS
+            given = _several(rows, lambda row: _record(schema, row)) if several else _record(schema, rows[0])
             if on_conflict is None:
-                return f"add({_record(schema, rows[0])})"
+                return f"add{'_all' * several}({given})"
             on = ", ".join(f"{schema.name}.{f.name}" for f in on_conflict.fields)
             others = tuple(f for f in schema.fields if f not in on_conflict.fields and not f.is_key)
             update = ", ".join(f"{schema.name}.{f.name}" for f in on_conflict.update)
             said = "" if on_conflict.update == others else f", update=[{update}]"
-            return f"upsert({_record(schema, rows[0])}, on=({on},){said})"
+            return f"upsert{'_all' * several}({given}, on=({on},){said})"
         case Update(schema, assignments, where):
             if perform.answer is Answer.SAVED:
                 return f"save({_record(schema, perform.row or ())})"

@@ -24,7 +24,7 @@ from ommi.runtime.calls import Batch, Command, Execute, Group
 from ommi.schema import Field, Row, Schema
 from ommi.values import Kind, Storage
 
-__all__ = ["Rows", "gathered", "group_of", "own_error", "share", "split", "statements"]
+__all__ = ["Rows", "gathered", "group_of", "own_error", "share", "single", "split", "statements"]
 
 Key: TypeAlias = tuple[Any, ...]
 Rows: TypeAlias = dict[Key, list[list[Any]]]
@@ -44,7 +44,14 @@ def gathered(commands: list[Command]) -> list[Command]:
     batches: dict[tuple[int, bool], Batch] = {}
     groups: dict[Hashable, Group] = {}
     found: list[Command] = []
+    running = _running(commands)
     for command in commands:
+        if isinstance(command, Execute) and command.transaction is not None and id(command.transaction) in running:
+            run = running[id(command.transaction)]
+            if not run.groups:
+                found.append(run)
+            run.groups.append(single(command))
+            continue
         if not isinstance(command, Execute) or is_write(command.perform.statement):
             found.append(command)
             continue
@@ -67,6 +74,23 @@ def gathered(commands: list[Command]) -> list[Command]:
         group.members.append(command)
         group.asked.append(() if keys is None else keys.values)
     return [_alone(command) if isinstance(command, Batch) else command for command in found]
+
+
+def single(command: Execute) -> Group:
+    """A statement that is made as it is."""
+    group = Group(None)
+    group.members.append(command)
+    group.asked.append(())
+    return group
+
+
+def _running(commands: list[Command]) -> dict[int, Batch]:
+    """For each transaction in which something is written, what all its statements of the round become."""
+    found: dict[int, Batch] = {}
+    for command in commands:
+        if isinstance(command, Execute) and command.transaction is not None and is_write(command.perform.statement):
+            found[id(command.transaction)] = Batch(command.transaction, command.shielded, ordered=True)
+    return found
 
 
 def _alone(batch: Batch) -> Command:

@@ -50,6 +50,8 @@ class Ending(IntEnum):
     """A bug showed; with the exception."""
     CANCELLED = 4
     """It was stopped from outside."""
+    NOT_MADE = 5
+    """One before it in a run failed; it is to be made anew, if the program goes on."""
 
 
 class _Call:
@@ -104,14 +106,16 @@ class Group:
 class Batch(_Call):
     """Reads of one round made as fewer statements, group after group; a group of one is that read as it is.
 
-    Its value are the ends of all its members. The interpreter knows nothing of it.
+    Its value are the ends of all its members. The interpreter knows nothing of it. If it is `ordered`, its groups are
+    single statements of a transaction, writes among them, to be made one after the other up to the first that fails.
     """
 
-    __slots__ = ("groups", "transaction")
+    __slots__ = ("groups", "ordered", "transaction")
 
-    def __init__(self, transaction: OpenTransaction | None, shielded: bool) -> None:
+    def __init__(self, transaction: OpenTransaction | None, shielded: bool, *, ordered: bool = False) -> None:
         self.transaction = transaction
         self.shielded = shielded
+        self.ordered = ordered
         self.groups: list[Group] = []
 
     @property

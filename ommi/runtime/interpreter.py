@@ -52,6 +52,7 @@ from ommi.models.remembered import Cell, Entry
 from ommi.query.statements import MongoCommand, Select, Sql, is_write
 from ommi.runtime.calls import Awaiting, Call, Cancel, Command, Completed, Ending, Execute, Fill, Marking, Pause
 from ommi.runtime.clock import Clock
+from ommi.runtime.perform import is_sure
 from ommi.transactions import TransactionOptions
 
 __all__ = [
@@ -68,13 +69,16 @@ __all__ = [
     "interpret",
 ]
 
-VALUE, ERROR, DOOM, DEFECT, CANCELLED = Ending
+VALUE, ERROR, DOOM, DEFECT, CANCELLED, NOT_MADE = Ending
 
 _READING = (Gather, Related, Prefetch, Binding, Fail)
 """The rarer effects that change nothing by themselves, and run none of the application's code that may."""
 
 _HANDLERS = frozenset({Lash, Catch, Either, Swap})
 """The frames that go on after a failure, in the same transaction."""
+
+_RUN = 1_000
+"""How many statements may be asked for at once."""
 
 Outcome: TypeAlias = tuple[Ending, Any]
 Program: TypeAlias = Generator[list[Command], list[Completed], Outcome]
@@ -140,6 +144,9 @@ class Fork:
     `in_turn`: as if each began when the one before it has ended. Until then it may read ahead, so that what all of
     them read at once can be merged; where one does anything but read, those after it are forgotten and begin anew in
     their turn, since what they read may have changed.
+
+    Where all a fiber still does is one statement, the one after it may ask for its first statement, too: they are made
+    in this order.
     """
 
     __slots__ = ("effects", "in_turn", "limit", "stop")
@@ -162,7 +169,7 @@ class Fork:
 class Joined:
     """How forked fibers ended; `None` for those never started."""
 
-    __slots__ = ("ahead", "first", "fork", "outcomes", "parent", "running", "started", "stopping", "until")
+    __slots__ = ("ahead", "closing", "first", "fork", "outcomes", "parent", "running", "started", "stopping", "until")
 
     def __init__(self, parent: Fiber, fork: Fork) -> None:
         self.parent = parent
@@ -175,6 +182,8 @@ class Joined:
         self.until = len(fork.effects)
         # whether fibers that do not have their turn may run
         self.ahead = True
+        # how many of those that run wait for a statement, in a transaction, after which they have ended
+        self.closing = 0
 
 
 @final
@@ -182,6 +191,7 @@ class Fiber:
     """One line of a program: its frames, its transaction, and what it waits for."""
 
     __slots__ = (
+        "closing",
         "covered",
         "index",
         "interrupted",
@@ -207,6 +217,7 @@ class Fiber:
         # a fiber forked by one that is masked can be stopped by its siblings, but not from outside
         self.shielded: bool = join is not None and (join.parent.shielded or join.parent.masked > 0)
         self.interrupted = False
+        self.closing = False
         self.waiting: Call | Joined | None = None
         self.outcome: Outcome | None = None
         # whether it, or one it was forked by, has to wait for its turn before it does anything but read
@@ -463,6 +474,10 @@ class Machine:
         fiber.waiting = call
         self.commands.append(call)
         if fiber.turns:
+            join = fiber.join
+            if self.ahead and type(call) is Execute and not fiber.stack and join is not None and not join.ahead:
+                fiber.closing = is_sure(call.perform)
+                join.closing += fiber.closing
             self.look_ahead(fiber)
         return None
 
@@ -484,8 +499,16 @@ class Machine:
                 self.fork(join)
             fiber = join.parent
 
+    @staticmethod
+    def follows(fiber: Fiber) -> bool:
+        """Whether all fibers before it have asked for the last statement they make."""
+        join = fiber.join
+        return join is not None and join.fork.in_turn and 0 < join.closing == len(join.running) - 1
+
     def take_turn(self, fiber: Fiber, effect: Effect[Any, Any]) -> bool:
         """Whether it is the fiber's turn; if not, it waits for it with the effect. Those after it must not be ahead."""
+        if type(effect) is Perform and self.follows(fiber):
+            return True
         its_turn = True
         one = fiber
         while one.join is not None:
@@ -512,7 +535,8 @@ class Machine:
             for frame in reversed(fiber.stack):
                 _close(frame)
         for later in range(index + 1, join.started):
-            join.running.pop(later, None)
+            gone = join.running.pop(later, None)
+            join.closing -= gone is not None and gone.closing
             join.outcomes[later] = None
         join.started = index + 1
         join.until = len(join.fork.effects)
@@ -539,7 +563,17 @@ class Machine:
     def complete(self, call: Call, ending: Ending, payload: Any) -> None:
         """Note what a call did to its transaction, and make its fiber ready."""
         fiber = call.fiber
+        if ending is NOT_MADE:
+            doomed = None if fiber.transaction is None else fiber.transaction.doomed
+            if doomed is None and (fiber.masked or not fiber.interrupted):
+                self.commands.append(call)
+                return
+            ending, payload = (CANCELLED, None) if doomed is None else (DOOM, doomed)
         fiber.waiting = None
+        if fiber.closing:
+            fiber.closing = False
+            assert fiber.join is not None
+            fiber.join.closing -= 1
         transaction = fiber.transaction
         if isinstance(call, Execute):
             if transaction is None:
@@ -574,7 +608,7 @@ class Machine:
         fork = join.fork
         effects, limit = fork.effects, fork.limit
         while join.started < join.until and not join.stopping and (limit is None or len(join.running) < limit):
-            if fork.in_turn and not join.ahead and join.running:
+            if fork.in_turn and not join.ahead and join.running and not 0 < join.closing == len(join.running) < _RUN:
                 break
             child = Fiber(join, join.started)
             join.running[join.started] = child

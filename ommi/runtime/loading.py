@@ -15,7 +15,7 @@ from ommi.runtime.interpreter import Fiber, Machine, OpenTransaction, Outcome, S
 
 __all__ = ["prefetch", "related"]
 
-VALUE, ERROR, DOOM, DEFECT, CANCELLED = Ending
+VALUE, ERROR, DOOM, DEFECT, CANCELLED, NOT_MADE = Ending
 
 
 def related(fiber: Fiber, node: Related[Any, Any], machine: Machine) -> ScopeSteps:

@@ -18,7 +18,7 @@ from ommi.schema import Field, Row, Schema
 from ommi.transactions import TransactionOptions
 from ommi.values import Storage
 
-__all__ = ["answer", "request"]
+__all__ = ["answer", "is_sure", "request"]
 
 
 def request(
@@ -118,6 +118,27 @@ def answer(perform: Perform[Any, Any], reply: Any, storage: Storage) -> tuple[An
             return None, ()
         case _:
             assert_never(perform.answer)
+
+
+def is_sure(perform: Perform[Any, Any]) -> bool:
+    """Whether the operation has succeeded when its statement has: nothing can be wrong with the answer."""
+    if perform.keys is not None:
+        return False
+    match perform.answer:
+        case Answer.PLAIN | Answer.ALL | Answer.FIRST | Answer.PAGE:
+            return True
+        case Answer.RECORD | Answer.RECORDS:
+            statement = perform.statement
+            plain = isinstance(statement, Insert) and statement.on_conflict is None
+            return plain and not _has_defaults(_schema(perform))
+        case Answer.ONE | Answer.SAVED | Answer.DELETED | Answer.GROUPS:
+            return False
+        case _:
+            assert_never(perform.answer)
+
+
+def _has_defaults(schema: Schema) -> bool:
+    return any(field.server_default is not None for field in schema.fields)
 
 
 def _only(perform: Perform[Any, Any], rows: list[Any]) -> Any:

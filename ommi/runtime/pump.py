@@ -5,18 +5,19 @@ A program that waits for one thing at a time runs in the task that called `run`,
 
 from __future__ import annotations
 
+from collections import deque
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, Any, Final, assert_never, final
 
 import anyio
 from anyio import CancelScope, get_cancelled_exc_class
 from returns.result import Success
 
-from ommi.drivers.driver import Driver, Request, Transaction
+from ommi.drivers.driver import BeginsWithRuns, Driver, Failed, Request, Transaction
 from ommi.effects.effect import Await, Effect
 from ommi.effects.text import operation_text
 from ommi.errors import CommitUnknown, DecodeError, EncodeError, OmmiError
-from ommi.runtime.batching import Rows, gathered, group_of, own_error, share, split, statements
+from ommi.runtime.batching import Rows, gathered, group_of, own_error, share, single, split, statements
 from ommi.runtime.calls import (
     Awaiting,
     Batch,
@@ -42,6 +43,7 @@ from ommi.runtime.trace import Trace
 from ommi.runtime.tracing import Recorder, RecordingDriver, RecordingTransaction
 from ommi.runtime.turns import Turn, current_turn, joining
 from ommi.runtime.undisturbed import undisturbed
+from ommi.transactions import TransactionOptions
 from ommi.values import Storage
 
 if TYPE_CHECKING:
@@ -49,7 +51,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Pump"]
 
-VALUE, ERROR, DOOM, DEFECT, CANCELLED = Ending
+VALUE, ERROR, DOOM, DEFECT, CANCELLED, NOT_MADE = Ending
 
 
 class Pump:
@@ -58,7 +60,7 @@ class Pump:
     Without `batching`, every read is a statement of its own, and effects in a transaction do not read ahead.
     """
 
-    __slots__ = ("batching", "clock", "driver", "home", "shutdown_seconds")
+    __slots__ = ("batching", "begin_with", "clock", "driver", "home", "shutdown_seconds")
 
     def __init__(
         self,
@@ -73,6 +75,8 @@ class Pump:
         self.clock = clock
         self.shutdown_seconds = shutdown_seconds
         self.batching = batching
+        # asked for once: looking at a protocol takes longer than a step of the interpreter
+        self.begin_with = driver.begin_with if isinstance(driver, BeginsWithRuns) else None
         self.home: Pump = self if home is None else home
         """Whose transactions runs join: of a pump made for one run, the one it was made from."""
 
@@ -183,19 +187,79 @@ class Pump:
     async def _batch(self, batch: Batch) -> list[Completed]:
         """Make the statements of a batch; how each of its members ended."""
         completed: list[Completed] = []
+        if batch.ordered:
+            assert batch.transaction is not None
+            return _with_rest(await self._in_order(batch.members, batch.transaction), batch.members)
         if batch.transaction is not None and len(batch.groups) > 1:
             for member in batch.members:  # made alone, it would have been the last one: here, others follow
                 member.recoverable = True
-        for group in batch.groups:
-            if len(group.members) == 1:
+        groups = deque(batch.groups)
+        while groups:
+            group = groups.popleft()
+            if len(group.members) > 1:
+                completed += await self._merged(group, batch.transaction)
+            elif batch.transaction is None:
                 completed.append((group.members[0], *await self.call(group.members[0])))
             else:
-                completed += await self._merged(group, batch.transaction)
+                alone = [group.members[0]]
+                while groups and len(groups[0].members) == 1:
+                    alone.append(groups.popleft().members[0])
+                made = await self._in_order(alone, batch.transaction)
+                completed += made
+                groups.extendleft(reversed([single(member) for member in alone[len(made) :]]))
             _, ending, payload = completed[-1]
             if ending is DOOM:
                 left = batch.members[len(completed) :]
                 return [*completed, *((member, DOOM, payload) for member in left)]
         return completed
+
+    async def _in_order(self, members: list[Execute], transaction: OpenTransaction) -> list[Completed]:
+        """Make statements one after the other up to the first that fails, in as few trips as the driver can."""
+        completed: list[Completed] = []
+        while len(completed) < len(members) and (not completed or completed[-1][1] is VALUE):
+            left = members[len(completed) :]
+            run = self.run_of(left, transaction) if len(left) > 1 and hasattr(transaction.handle, "execute_all") else []
+            if len(run) < 2:
+                completed.append((left[0], *await self.call(left[0])))
+            else:
+                replies = await transaction.handle.execute_all([asked for _, asked in run])
+                completed += self.replied([call for call, _ in run], replies)
+        return completed
+
+    def run_of(self, members: list[Execute], transaction: OpenTransaction) -> list[tuple[Execute, Request]]:
+        """Those of the first members that the driver can be asked for together."""
+        found: list[tuple[Execute, Request]] = []
+        for member in members:
+            if member.perform.keys is not None:
+                break
+            try:
+                asked = request(member.perform, self.driver.storage, transaction.options, member.recoverable)
+            except OmmiError:  # refused when it is asked for alone
+                break
+            found.append((member, asked))
+        return found
+
+    def replied(self, members: list[Execute], replies: list[Any]) -> list[Completed]:
+        """How members of a run ended, given the driver's replies: those after one that failed were not made."""
+        completed: list[Completed] = []
+        for member, reply in zip(members, replies, strict=False):
+            try:
+                value, member.fills = answer(member.perform, _value_of(reply), self.driver.storage)
+                completed.append((member, VALUE, value))
+            except OmmiError as error:
+                spoiled = member.transaction is not None and not member.transaction.handle.usable
+                completed.append((member, DOOM if spoiled else ERROR, _told(error, member)))
+                break
+            except Exception as defect:
+                completed.append((member, DEFECT, defect))
+                break
+        return completed
+
+    async def begin(self, options: TransactionOptions, requests: list[Request]) -> tuple[Transaction, list[Any]]:
+        """Begin a transaction, and make these statements in it up to the first that fails."""
+        if not requests or self.begin_with is None:
+            return await self.driver.begin(options), []
+        return await self.begin_with(options, requests)
 
     async def _merged(self, group: Group, transaction: OpenTransaction | None) -> list[Completed]:
         """Make the statements of one group, and share what they give; each member fails with an error of its own."""
@@ -251,6 +315,12 @@ def _told(error: OmmiError, call: Execute) -> OmmiError:
     return error
 
 
+def _value_of(reply: Any) -> Any:
+    if isinstance(reply, Failed):
+        raise reply.error
+    return reply
+
+
 def _shared(member: Execute, rows: Any, storage: Storage) -> Outcome:
     try:
         value, _ = answer(member.perform, rows, storage)
@@ -270,6 +340,18 @@ async def _release(handle: Transaction, name: str) -> None:
 async def _roll_back_to(handle: Transaction, name: str) -> None:
     await handle.rollback_to(name)
 
+
+@final
+class _Unbegun:
+    """What stands for a transaction until it is begun; a rollback of it is done."""
+
+    usable = True
+
+    async def rollback(self) -> None:
+        return
+
+
+UNBEGUN: Final[Any] = _Unbegun()
 
 _MARKS = {Mark.SET: _set, Mark.RELEASE: _release, Mark.ROLL_BACK_TO: _roll_back_to}
 
@@ -305,6 +387,9 @@ class _Run:
             if call is None:
                 commands = await self.together(commands)
                 continue
+            if type(call) is Begin and self.pump.begin_with is not None and self.pump.batching and not call.shielded:
+                commands = await self.begin(call)
+                continue
             reason: BaseException | None = None
             try:
                 if not call.shielded:
@@ -322,6 +407,35 @@ class _Run:
                 self.raise_defect()
                 raise reason
             commands = self.advance(_ends(call, ending, payload))
+
+    async def begin(self, call: Begin) -> list[Command]:
+        """Begin a transaction, with its first statements where it does these first; the commands after that."""
+        commands = self.advance([(call, VALUE, UNBEGUN)])
+        transaction = call.fiber.transaction
+        assert transaction is not None
+        first = _single(commands)
+        members = first.members if type(first) is Batch and first.ordered else [first] if type(first) is Execute else []
+        try:
+            run = self.pump.run_of(members, transaction)
+            begun, replies = await self.pump.begin(call.options, [asked for _, asked in run])
+        except OmmiError as error:
+            transaction.doom(error)
+            return self.advance(_unbegun(commands, error))
+        except Exception as defect:
+            return self.advance([(one, DEFECT, defect) for one in _calls(commands)])
+        except BaseException as stopped:
+            await self.unwind([(one, CANCELLED, None) for one in _calls(commands)])
+            if isinstance(stopped, get_cancelled_exc_class()):
+                self.raise_defect()
+            raise
+        transaction.handle = begun
+        if not run:
+            for command in commands:
+                if isinstance(command, (Commit, Rollback, Marking)):
+                    command.handle = begun
+            return commands
+        completed = self.pump.replied([made for made, _ in run], replies)
+        return self.advance(_with_rest(completed, members))
 
     async def unwind(self, completed: list[Completed]) -> None:
         """Tell the program that it is cancelled, and let it clean up."""
@@ -473,6 +587,33 @@ class _Calls:
             return found
         self.was_interrupted = True
         return [(None, CANCELLED, None), *found]
+
+
+def _calls(commands: list[Command]) -> list[Call]:
+    """The calls to make, the members of a batch each for itself."""
+    calls = [command for command in commands if not isinstance(command, Cancel)]
+    return [one for call in calls for one in (call.members if type(call) is Batch else [call])]
+
+
+def _unbegun(commands: list[Command], error: OmmiError) -> list[Completed]:
+    """How the first calls of a transaction end that could not begin: there is nothing to roll back."""
+    ends: list[Completed] = []
+    for call in _calls(commands):
+        match call:
+            case Rollback():
+                ends.append((call, VALUE, None))
+            case Commit():
+                ends.append((call, ERROR, error))
+            case _:
+                ends.append((call, DOOM, error))
+    return ends
+
+
+def _with_rest(completed: list[Completed], members: list[Execute]) -> list[Completed]:
+    """The ends of a run, with its members that were not made because one before them failed."""
+    _, ending, payload = completed[-1]
+    after = (DOOM, payload) if ending is DOOM else (NOT_MADE, None)
+    return [*completed, *((member, *after) for member in members[len(completed) :])]
 
 
 def _ends(call: Call, ending: Ending, payload: Any) -> list[Completed]:

@@ -43,7 +43,7 @@ __all__ = [
     "transact",
 ]
 
-VALUE, ERROR, DOOM, DEFECT, CANCELLED = Ending
+VALUE, ERROR, DOOM, DEFECT, CANCELLED, NOT_MADE = Ending
 
 
 def transact(fiber: Fiber, node: Transact[Any, Any]) -> ScopeSteps:
@@ -67,11 +67,11 @@ def _outermost(fiber: Fiber, body: Effect[Any, Any], options: TransactionOptions
     doomed = transaction.doomed
     fiber.masked += 1
     if ending is VALUE and doomed is None:
-        ended = yield Commit(handle)
+        ended = yield Commit(transaction.handle)
         if ended[0] is not VALUE:
             ending, payload = ended
     else:
-        ended = yield Rollback(handle)
+        ended = yield Rollback(transaction.handle)
         if doomed is not None and (ending is VALUE or ending is DOOM or ending is ERROR):
             if ending is ERROR and payload is not doomed:
                 doomed.add_note(f"what ran in its transaction then failed with: {payload!r}")
@@ -104,8 +104,8 @@ def _nested(
     if options.flatten:
         return (yield from _joined(fiber, transaction, body))
     name = transaction.name_savepoint()
-    point, handle = transaction.point(), transaction.handle
-    ending, payload = yield Marking(handle, Mark.SET, name)
+    point = transaction.point()
+    ending, payload = yield Marking(transaction.handle, Mark.SET, name)
     if ending is not VALUE:
         return ending, payload
     covered, fiber.covered = fiber.covered, 0  # its savepoint undoes what fails in it
@@ -118,12 +118,12 @@ def _nested(
     if ending is not VALUE:
         transaction.undone(point)
         transaction.failed = None
-        undone = yield Marking(handle, Mark.ROLL_BACK_TO, name)
+        undone = yield Marking(transaction.handle, Mark.ROLL_BACK_TO, name)
         if undone[0] is not VALUE:
             ending, payload = _doom(transaction, undone, payload)
     doomed = transaction.doomed
     if doomed is None:
-        released = yield Marking(handle, Mark.RELEASE, name)
+        released = yield Marking(transaction.handle, Mark.RELEASE, name)
         if released[0] is not VALUE:
             ending, payload = _doom(transaction, released, payload)
     fiber.masked -= 1

@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from time import perf_counter
 from typing import Any, TypeVar, final
 
-from ommi.drivers.driver import Capabilities, Driver, Request, Transaction
+from ommi.drivers.driver import BeginsWithRuns, Capabilities, Driver, Failed, MakesRuns, Request, Transaction
 from ommi.effects.effect import Perform
 from ommi.effects.text import operation_text
 from ommi.frozen import replace
-from ommi.query.statements import schemas_of
+from ommi.query.statements import is_write, schemas_of
 from ommi.runtime.trace import Operation, StepKind, Trace, TraceStep
 from ommi.schema import Row
 from ommi.transactions import TransactionOptions
@@ -69,6 +69,52 @@ class Recorder:
         self._steps.append(noted.step(trip, perf_counter() - since, transaction, answer))
         return answer
 
+    async def run(
+        self, execute: Callable[[Sequence[Request]], Awaitable[list[Any]]], requests: Sequence[Request], number: int
+    ) -> list[Any]:
+        """Note statements that are made in one trip."""
+        self._trips += 1
+        noted, since = [_Noted(request) for request in requests], perf_counter()
+        answers = await execute([one.request for one in noted])
+        self._made(noted, answers, perf_counter() - since, number)
+        return answers
+
+    async def begin_with(
+        self, driver: BeginsWithRuns, options: TransactionOptions, requests: Sequence[Request], number: int
+    ) -> tuple[Transaction, list[Any]]:
+        """Note the beginning of a transaction and the statements that are made with it."""
+        self._trips += 1
+        noted, trip, since = [_Noted(request) for request in requests], self._trips, perf_counter()
+        try:
+            begun, answers = await driver.begin_with(options, [one.request for one in noted])
+        except BaseException as raised:
+            seconds = perf_counter() - since
+            self._steps.append(TraceStep("begin", seconds=seconds, trip=trip, transaction=number, error=type(raised)))
+            raise
+        own = int(any(one.trips for one in noted))  # to a database that is gone to, BEGIN is a trip of its own
+        self._steps.append(TraceStep("begin", trip=trip, trips=own, transaction=number))
+        self._made(noted, answers, perf_counter() - since, number)
+        return begun, answers
+
+    def _made(self, noted: Sequence[_Noted], answers: Sequence[Any], seconds: float, number: int) -> None:
+        for place, (one, answer) in enumerate(zip(noted, answers, strict=False)):
+            error = type(answer.error) if isinstance(answer, Failed) else None
+            step = one.step(self._trips, seconds / len(answers), number, answer, error)
+            # the first trip is that of all; a driver that needs one for each tells so
+            self._steps.append(replace(step, trips=one.trips) if place else step)
+
+
+async def one_by_one(transaction: Transaction, requests: Sequence[Request]) -> list[Any]:
+    """What `execute_all` gives, of a transaction that does not have it."""
+    answers: list[Any] = []
+    for request in requests:
+        try:
+            answers.append(await transaction.execute(request))
+        except Exception as error:
+            answers.append(Failed(error))
+            break
+    return answers
+
 
 @final
 class _Noted:
@@ -105,8 +151,10 @@ class _Noted:
         error: type[BaseException] | None = None,
     ) -> TraceStep:
         rows = self.rows
-        if rows is None and error is None:
-            rows = len(answer) if isinstance(answer, list) else answer if type(answer) is int else None
+        if rows is None and isinstance(answer, list):
+            rows = len(answer)
+        elif type(answer) is int and is_write(self.whole.statement):
+            rows = answer
         models = tuple(schema.model for schema in schemas_of(self.whole.statement))
         asked = self.whole.asked_by if isinstance(self.whole.asked_by, Sequence) else ()
         operations = tuple(
@@ -150,6 +198,16 @@ class RecordingDriver:
         transaction = await self._recorder.step("begin", self._driver.begin(options), number)
         return RecordingTransaction(transaction, self._recorder, number)
 
+    async def begin_with(
+        self, options: TransactionOptions, requests: Sequence[Request], /
+    ) -> tuple[Transaction, list[Any]]:
+        if not isinstance(self._driver, BeginsWithRuns):
+            transaction = await self.begin(options)
+            return transaction, await one_by_one(transaction, requests)
+        number = self._recorder.next_transaction()
+        begun, answers = await self._recorder.begin_with(self._driver, options, requests, number)
+        return RecordingTransaction(begun, self._recorder, number), answers
+
 
 @final
 class RecordingTransaction:
@@ -166,6 +224,11 @@ class RecordingTransaction:
 
     async def execute(self, request: Request, /) -> Any:
         return await self._recorder.statement(self._transaction.execute, request, self._number)
+
+    async def execute_all(self, requests: Sequence[Request], /) -> list[Any]:
+        if not isinstance(self._transaction, MakesRuns):
+            return await one_by_one(self, requests)
+        return await self._recorder.run(self._transaction.execute_all, requests, self._number)
 
     async def commit(self) -> None:
         await self._recorder.step("commit", self._transaction.commit(), self._number)

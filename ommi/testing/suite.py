@@ -27,6 +27,7 @@ from ommi.testing.conformance.references import References
 from ommi.testing.conformance.relations import Relations
 from ommi.testing.conformance.resources import Resources
 from ommi.testing.conformance.retrying import Retrying
+from ommi.testing.conformance.runs import Runs
 from ommi.testing.conformance.storms import Storms
 from ommi.testing.conformance.tables import Tables
 from ommi.testing.conformance.texts import Texts
@@ -65,6 +66,7 @@ class DriverSuite(
     Leaving,
     Together,
     Tracing,
+    Runs,
     Resources,
     Relations,
     Joins,

@@ -46,7 +46,7 @@ from ommi.schema import Schema
 from ommi.testing import FakeClock
 from ommi.testing.models import Tag, suite_models
 
-VALUE, ERROR, DOOM, DEFECT, CANCELLED = Ending
+VALUE, ERROR, DOOM, DEFECT, CANCELLED, NOT_MADE = Ending
 SCHEMA: Schema = next(schema for schema in suite_models.schemas if schema.model is Tag)
 HANDLE = object()
 

@@ -23,6 +23,7 @@ from ommi import (
     reload,
     save,
     upsert,
+    upsert_all,
 )
 
 user = User("Ada", "ada@example.org", 36)
@@ -38,6 +39,7 @@ u = ref(User)
 assert_type(
     upsert(user, on=col(u.email), update=[col(u.name), col(u.age)]), Effect[User, ConstraintViolation | DatabaseError]
 )
+assert_type(upsert_all([user]), Effect[list[User], ConstraintViolation | DatabaseError])
 assert_type(delete(user), Effect[None, NotFound | ConstraintViolation | DatabaseError])
 assert_type(reload(user), Effect[User, NotFound | DatabaseError])
 

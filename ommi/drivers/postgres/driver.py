@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 import warnings
+from collections.abc import Sequence
 from typing import Any, Final, final
 
 from ommi.drivers.driver import Capabilities, Request, Transaction
@@ -110,6 +111,14 @@ class PostgresDriver:
         """Take a connection and begin; `SNAPSHOT` is met by REPEATABLE READ."""
         loop, session = self._opened()
         return loop.transaction(await loop.call(session.begin, options))
+
+    async def begin_with(
+        self, options: TransactionOptions, requests: Sequence[Request], /
+    ) -> tuple[Transaction, list[Any]]:
+        """Begin and run the first statements, up to the first that fails; beside trio, in one hop."""
+        loop, session = self._opened()
+        transaction, answers = await loop.call(session.begin_with, options, requests)
+        return loop.transaction(transaction), answers
 
     def _opened(self) -> tuple[Loop, Session]:
         if self._loop is None or self._session is None:

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias, final
 from ommi.drivers.postgres.connection import Connection
 from ommi.drivers.postgres.copying import COPIED, copied
 from ommi.drivers.postgres.dialect import array_of, clamped, quoted
-from ommi.drivers.sql.compiler import Compiler
+from ommi.drivers.sql.compiler import Compiler, conflict_sql
 from ommi.errors import EncodeError
 from ommi.frozen import frozen
 from ommi.query.statements import Insert
@@ -48,13 +48,11 @@ async def insert(connection: Connection, compiler: Compiler, statement: Insert, 
     work = _Insertion(compiler, statement)
     if len(statement.rows) == 1:
         return [await work.one(connection, statement.rows[0])]
-    if statement.on_conflict is not None:
-        return [await work.one(connection, row) for row in statement.rows]
     if not deferred:
         return await work.many(connection)
     # a row may refer to one of a later statement
     await connection.command("SET CONSTRAINTS ALL DEFERRED")
-    answers = await work.many(connection)
+    answers = await (work.many(connection) if statement.on_conflict is None else work.upserts(connection))
     await connection.command("SET CONSTRAINTS ALL IMMEDIATE")
     return answers
 
@@ -106,6 +104,34 @@ class _Insertion:
             for at in range(0, len(alike), BULK):
                 answers += await self._alike(connection, alike[at : at + BULK], omitted)
         return answers
+
+    async def upserts(self, connection: Connection) -> list[Stored]:
+        """Upsert all rows in their order: at once as many as leave the same to the server and are of different rows."""
+        schema, on_conflict = self.statement.schema, self.statement.on_conflict
+        assert on_conflict is not None
+        rows = [_with_uuid(schema, row) for row in self.statement.rows]
+        answers = list[Stored]()
+        for omitted, together in _grouped(rows, _left(schema)):
+            for alike in _distinct(together, [schema.fields.index(f) for f in on_conflict.fields]):
+                if len(alike) == 1 or len(omitted) == len(schema.fields):
+                    answers += [await self.one(connection, row) for row in alike]
+                else:
+                    answers += await self._upserted(connection, alike, omitted)
+        return answers
+
+    async def _upserted(self, connection: Connection, rows: Sequence[Row], omitted: tuple[int, ...]) -> list[Stored]:
+        schema, on_conflict = self.statement.schema, self.statement.on_conflict
+        assert on_conflict is not None
+        fields = tuple([f for place, f in enumerate(schema.fields) if place not in omitted])
+        encode = self.compiler.insert(schema, tuple([schema.fields[place] for place in omitted])).encode
+        columns = [list(column) for column in zip(*self._all_encoded(encode, rows), strict=True)]
+        sql = _bulk(schema, fields, ()) + conflict_sql(on_conflict, quoted(schema.table), quoted)
+        found = [tuple(row) for row in await connection.fetch(sql + _returning(schema.fields), columns)]
+        key = _numbered_key(schema)
+        if key is not None and key in fields:
+            at = schema.fields.index(key)
+            await _advance_beyond(connection, schema, key, max(row[at] for row in found))
+        return found
 
     async def _alike(self, connection: Connection, rows: Sequence[Row], omitted: tuple[int, ...]) -> list[Stored]:
         schema = self.statement.schema
@@ -211,6 +237,21 @@ def _grouped(rows: Sequence[Row], left: Sequence[int]) -> Iterable[tuple[tuple[i
         return [(omitted, rows)]
     groups = groupby(rows, lambda row: tuple([place for place in left if row[place] is DEFAULT]))
     return [(omitted, list(together)) for omitted, together in groups]
+
+
+def _distinct(rows: Sequence[Row], places: Sequence[int]) -> Iterable[list[Row]]:
+    """Neighbours of which no two have the same values in these places: one statement changes a row only once."""
+    seen: set[tuple[Any, ...]] = set()
+    alike: list[Row] = []
+    for row in rows:
+        values = tuple([row[place] for place in places])
+        if (values in seen and None not in values and DEFAULT not in values) or len(alike) == BULK:
+            yield alike
+            seen, alike = set(), []
+        seen.add(values)
+        alike.append(row)
+    if alike:
+        yield alike
 
 
 def _bulk(schema: Schema, fields: Sequence[Field], returning: Sequence[Field]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import nullcontext
 from functools import partial
 from typing import Any, TypeVar, TypeVarTuple, final
@@ -113,6 +113,9 @@ class _BridgedTransaction:
 
     async def execute(self, request: Request, /) -> Any:
         return await self._call(self._inner.execute, request)
+
+    async def execute_all(self, requests: Sequence[Request], /) -> list[Any]:
+        return await self._call(self._inner.execute_all, requests)
 
     async def commit(self) -> None:
         await self._call(self._inner.commit)

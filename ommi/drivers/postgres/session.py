@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, final
 
 from ommi.drivers.driver import Request
@@ -108,6 +109,17 @@ class Session:
             await self._give_back(lease)
             raise
         return PostgresTransaction(self.pool, lease, self._compiler, options, self._shield)
+
+    async def begin_with(
+        self, options: TransactionOptions, requests: Sequence[Request]
+    ) -> tuple[PostgresTransaction, list[Any]]:
+        """Begin, and run statements up to the first that fails."""
+        transaction = await self.begin(options)
+        try:
+            return transaction, await transaction.execute_all(requests)
+        except BaseException:
+            await transaction.rollback()
+            raise
 
     async def close(self) -> None:
         """Wait for what is under way, then close every connection."""

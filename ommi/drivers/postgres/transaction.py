@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Final, TypeAlias, TypeVar, final
 
-from ommi.drivers.driver import Request
+from ommi.drivers.driver import Failed, Request
 from ommi.drivers.postgres.dialect import quoted
 from ommi.drivers.postgres.errors import is_database_error, is_lost, lost, stale_plan, translate
 from ommi.drivers.postgres.pool import Closed, Lease, Pool
@@ -89,6 +89,17 @@ class PostgresTransaction:
             return await self._run(self._executed(request), statement)
         finally:
             connection.tell = None
+
+    async def execute_all(self, requests: Sequence[Request], /) -> list[Any]:
+        """Run statements up to the first that fails; each is a round trip, but beside trio, all are one hop."""
+        answers: list[Any] = []
+        for request in requests:
+            try:
+                answers.append(await self.execute(request))
+            except Exception as error:  # noqa: BLE001 - given back as its answer
+                answers.append(Failed(error))
+                break
+        return answers
 
     async def commit(self) -> None:
         """Keep what was done. Without an answer it is not known whether that happened."""

@@ -17,7 +17,7 @@ from ommi.query.statements import Count, Delete, Exists, Link, OnConflict, Selec
 from ommi.schema import Field, Row, Schema
 from ommi.values import DEFAULT, Kind
 
-__all__ = ["Compilable", "Compiler", "InsertPlan", "Prepared"]
+__all__ = ["Compilable", "Compiler", "InsertPlan", "Prepared", "conflict_sql"]
 
 Compilable: TypeAlias = Select | Count | Exists | Update | Delete | Sql
 
@@ -246,7 +246,7 @@ class Compiler:
         else:
             sql = text(f"INSERT INTO {table} DEFAULT VALUES")
         if on_conflict is not None:
-            sql += (_conflict(on_conflict, table, quote),)
+            sql += (conflict_sql(on_conflict, table, quote),)
         if returning:
             returned = [self.dialect.returned(quote(f.column), f.type.kind) for f in returning]
             sql += (f" RETURNING {', '.join(returned)}",)
@@ -255,7 +255,8 @@ class Compiler:
         return InsertPlan(self._render(sql), _unchanged if encode is None else encode)
 
 
-def _conflict(on_conflict: OnConflict, table: str, quote: Callable[[str], str]) -> str:
+def conflict_sql(on_conflict: OnConflict, table: str, quote: Callable[[str], str]) -> str:
+    """What an insert into a table, by its quoted name, does with a row that is there."""
     fields = [quote(f.column) for f in on_conflict.fields]
     updated = [quote(f.column) for f in on_conflict.update]
     # DO NOTHING would not give the row that is there: set one of its values to itself

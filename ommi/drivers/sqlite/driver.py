@@ -6,7 +6,7 @@ import os
 import sqlite3
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, final
@@ -18,7 +18,7 @@ from ommi.drivers.sqlite.dialect import SQLITE, SQLITE_STORAGE
 from ommi.drivers.sqlite.event_loop import EventLoop, running_loop
 from ommi.drivers.sqlite.pool import CLOSED, Closed, Pool
 from ommi.drivers.sqlite.statements import run
-from ommi.drivers.sqlite.transaction import SQLiteTransaction, begin_reading, begin_writing
+from ommi.drivers.sqlite.transaction import SQLiteTransaction, begin_and_execute, begin_reading, begin_writing
 from ommi.drivers.sqlite.worker import ThreadWorker
 from ommi.errors import CommitUnknown, ConnectionLost, QueryRejected
 from ommi.query.statements import is_write
@@ -110,6 +110,22 @@ class PooledDriver(ABC):
             raise Closed(CLOSED)
         lease = await pool.lease(begin_reading if options.read_only else begin_writing)
         return SQLiteTransaction(lease, self._compiler, read_only=options.read_only)
+
+    async def begin_with(
+        self, options: TransactionOptions, requests: Sequence[Request], /
+    ) -> tuple[SQLiteTransaction, list[Any]]:
+        """Begin and run the first statements, up to the first that fails, in one hop."""
+        pool = self._readers if options.read_only else self._writer
+        if pool is None:
+            raise Closed(CLOSED)
+        begin = begin_reading if options.read_only else begin_writing
+        lease, (answers, is_open) = await pool.leased(begin_and_execute, begin, self._compiler, requests)
+        transaction = SQLiteTransaction(lease, self._compiler, read_only=options.read_only)
+        try:
+            return transaction, await transaction.begun(requests, answers, is_open=is_open)
+        except BaseException:
+            await transaction.rollback()
+            raise
 
     def __del__(self) -> None:
         pools = {pool for pool in (self._writer, self._readers) if pool is not None}

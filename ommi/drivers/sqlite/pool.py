@@ -91,10 +91,14 @@ class Pool:
 
     async def lease(self, function: Callable[[sqlite3.Connection, *Ts], object], /, *arguments: *Ts) -> Lease:
         """Call a function with any connection and, when it succeeds, keep that connection."""
+        return (await self.leased(function, *arguments))[0]
+
+    async def leased(self, function: Callable[[sqlite3.Connection, *Ts], T], /, *arguments: *Ts) -> tuple[Lease, T]:
+        """As `lease`, and what the function gives."""
         job = self._loop.job(function, arguments, Hold.ON_SUCCESS)
-        await self._do(job)
+        value: T = await self._do(job)
         assert job.worker is not None
-        return Lease(self, job.worker)
+        return Lease(self, job.worker), value
 
     async def run_held(self, worker: Worker, function: Callable[[sqlite3.Connection, *Ts], T], /, *arguments: *Ts) -> T:
         """Call a function with a connection that was kept, and go on keeping it."""

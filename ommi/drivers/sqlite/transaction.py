@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar, TypeVarTuple, final
 
-from ommi.drivers.driver import Request
+from ommi.drivers.driver import Failed, Request
 from ommi.drivers.sql.compiler import Compiler
 from ommi.drivers.sqlite.errors import translate
 from ommi.drivers.sqlite.pool import Closed, Lease
 from ommi.drivers.sqlite.statements import run
-from ommi.errors import CommitUnknown, QueryRejected
+from ommi.errors import CommitUnknown, LockTimeout, QueryRejected
 from ommi.query.statements import Select, is_write
 
-__all__ = ["SQLiteTransaction", "begin_reading", "begin_writing"]
+__all__ = ["SQLiteTransaction", "begin_and_execute", "begin_reading", "begin_writing"]
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -63,6 +63,34 @@ class SQLiteTransaction:
         if self._read_only and (is_write(statement) or (isinstance(statement, Select) and statement.lock is not None)):
             raise QueryRejected(_READ_ONLY)
         return await self._run(_execute, self._compiler, request)
+
+    async def execute_all(self, requests: Sequence[Request], /) -> list[Any]:
+        """Run statements up to the first that fails, in one hop; one that met a lock is tried again by itself."""
+        answers: list[Any] = []
+        while len(answers) < len(requests) and not (answers and isinstance(answers[-1], Failed)):
+            answers += await self._run(_execute_all, self._compiler, requests[len(answers) :])
+            await self._look_at(requests, answers)
+        return answers
+
+    async def begun(self, requests: Sequence[Request], answers: list[Any], *, is_open: bool) -> list[Any]:
+        """What the transaction was begun with, up to the first that failed; whether it is open after that."""
+        self._lost = not is_open
+        await self._look_at(requests, answers)
+        if len(answers) < len(requests) and not isinstance(answers[-1], Failed):
+            answers += await self.execute_all(requests[len(answers) :])
+        return answers
+
+    async def _look_at(self, requests: Sequence[Request], answers: list[Any]) -> None:
+        last = answers[-1]
+        if not isinstance(last, Failed):
+            return
+        if self._lost:
+            self._broken = last.error
+        elif isinstance(last.error, LockTimeout):
+            try:
+                answers[-1] = await self.execute(requests[len(answers) - 1])
+            except Exception as error:  # noqa: BLE001 - given back as its answer
+                answers[-1] = Failed(error)
 
     async def commit(self) -> None:
         """Keep what was done; waits for a lock as every statement does. Cancelled meanwhile, it still ends."""
@@ -129,6 +157,31 @@ def _is_open(connection: sqlite3.Connection) -> bool:
 
 def _execute(connection: sqlite3.Connection, compiler: Compiler, request: Request) -> Any:
     return run(connection, compiler, request, in_transaction=True)
+
+
+def _execute_all(connection: sqlite3.Connection, compiler: Compiler, requests: Sequence[Request]) -> list[Any]:
+    answers: list[Any] = []
+    for request in requests:
+        try:
+            answers.append(run(connection, compiler, request, in_transaction=True))
+        except Exception as error:
+            if getattr(error, "code", None) == "SQLITE_INTERRUPT":
+                raise
+            answers.append(Failed(error))
+            break
+    return answers
+
+
+def begin_and_execute(
+    connection: sqlite3.Connection,
+    begin: Callable[[sqlite3.Connection], None],
+    compiler: Compiler,
+    requests: Sequence[Request],
+) -> tuple[list[Any], bool]:
+    """Begin and run the first statements; their answers, and whether the transaction is open then."""
+    begin(connection)
+    answers = _execute_all(connection, compiler, requests)
+    return answers, _is_open(connection)
 
 
 def _control(connection: sqlite3.Connection, sql: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -9,11 +10,11 @@ import pytest
 
 from ommi.database import Ommi
 from ommi.effects.finding import find
-from ommi.effects.operations import add, add_all, delete, reload, save, upsert
-from ommi.errors import CheckViolation, EncodeError, NotFound, StaleRecord, UniqueViolation
+from ommi.effects.operations import add, add_all, delete, reload, save, upsert, upsert_all
+from ommi.errors import CheckViolation, EncodeError, ForeignKeyViolation, NotFound, StaleRecord, UniqueViolation
 from ommi.query.expressions import col
 from ommi.testing.conformance.database import DatabaseTests
-from ommi.testing.models import Account, Badge, Job, Order, Page, Player, Point, Seat, Tag
+from ommi.testing.models import Account, Badge, Job, Node, Order, Page, Player, Point, Seat, Tag
 from ommi.testing.outcomes import fails, succeeds
 
 __all__ = ["Writing"]
@@ -226,6 +227,78 @@ class Writing(DatabaseTests):
         await succeeds(db, upsert(Tag("a")))
         await succeeds(db, upsert(Tag("a")))
         assert await succeeds(db, find(Tag).count()) == 1
+
+    # -- upsert_all
+    async def test_upsert_all_updates_and_adds_in_order(self, accounts: Ommi) -> None:
+        given = [Account(9, "Eve", 1), Account(2, "Bo", 2), Account(7, "Fay", 3), Account(1, "Al", 4)]
+        assert await succeeds(accounts, upsert_all(given)) == given
+        found = await succeeds(accounts, find(Account).order_by(Account.id).all())
+        assert [(a.id, a.owner) for a in found] == [(1, "Al"), (2, "Bo"), (3, "Cid"), (7, "Fay"), (9, "Eve")]
+
+    async def test_upsert_all_of_two_records_for_one_row(self, accounts: Ommi) -> None:
+        twice = [Account(8, "a", 1), Account(2, "b", 2), Account(8, "c", 3), Account(2, "d", 4)]
+        assert await succeeds(accounts, upsert_all(twice, update=[Account.owner])) == [
+            Account(8, "a", 1),
+            Account(2, "b", 20),
+            Account(8, "c", 1),
+            Account(2, "d", 20),
+        ]
+
+    async def test_upsert_all_without_update_keeps_what_is_there(self, accounts: Ommi) -> None:
+        given = [Account(2, "x", 0), Account(5, "y", 5), Account(5, "z", 6)]
+        kept = [Account(2, "Bob", 20), Account(5, "y", 5), Account(5, "y", 5)]
+        assert await succeeds(accounts, upsert_all(given, update=[])) == kept
+
+    async def test_upsert_all_by_a_unique_field_with_keys_to_assign(self, db: Ommi) -> None:
+        ada = await succeeds(db, add(Player("Ada", "ada@x")))
+        given = [Player(f"p{n}", f"p{n}@x") for n in range(20)]
+        given[11:11] = [Player("Ada L.", "ada@x", 37)]
+        given += [Player("none"), Player("none", None, 1)]
+        upserted = await succeeds(db, upsert_all(given, on=lambda p: p.email))
+        assert [(p.name, p.email, p.age) for p in upserted] == [(p.name, p.email, p.age) for p in given]
+        assert upserted[11].id == ada.id
+        assert len({p.id for p in upserted}) == 23
+        assert given == upserted
+        assert (await succeeds(db, add(Player("later")))).id not in {p.id for p in upserted}
+
+    async def test_upsert_all_with_keys_that_are_given(self, db: Ommi) -> None:
+        await succeeds(db, upsert_all([Player("a", id=70), Player("b", id=71), Player("c", id=70)]))
+        added = await succeeds(db, add_all([Player("d"), Player("e")]))
+        assert len({70, 71, *(player.id for player in added)}) == 4
+
+    async def test_upsert_all_by_a_composite_key(self, db: Ommi) -> None:
+        await succeeds(db, add_all([Seat(1, 1, "a"), Seat(1, 2, "b")]))
+        await succeeds(db, upsert_all([Seat(1, 2, "c"), Seat(2, 1, "d"), Seat(1, 1)]))
+        found = await succeeds(db, find(Seat).order_by(Seat.row, Seat.number).all())
+        assert found == [Seat(1, 1), Seat(1, 2, "c"), Seat(2, 1, "d")]
+
+    async def test_upsert_all_of_values_the_database_assigns(self, db: Ommi) -> None:
+        upserted = await succeeds(db, upsert_all([Job("a"), Job("b", "old"), Job("c", tries=9)]))
+        assert [(job.state, job.tries) for job in upserted] == [("new", 3), ("old", 3), ("new", 9)]
+        again = [replace(job, name=job.name * 2) for job in upserted]
+        assert await succeeds(db, upsert_all(again, update=[Job.name])) == again
+
+    async def test_upsert_all_of_rows_that_refer_to_one_another(self, db: Ommi) -> None:
+        await succeeds(db, upsert_all([Node(1, 2), Node(2, 3), Node(3)]))
+        await succeeds(db, upsert_all([Node(4, 5), Node(1), Node(5, 1)]))
+        assert await succeeds(db, find(Node).count()) == 5
+        await fails(db, upsert_all([Node(6, 1), Node(7, 77)]), ForeignKeyViolation)
+
+    async def test_upsert_all_is_all_or_none(self, accounts: Ommi) -> None:
+        await fails(accounts, upsert_all([Account(1, "x"), Account(2, "y", -1)]), CheckViolation)
+        assert (await succeeds(accounts, find(Account, Account.id == 1).one())).owner == "Ada"
+        assert await succeeds(accounts, upsert_all([])) == []
+
+    async def test_upsert_of_names_that_need_quoting(self, db: Ommi) -> None:
+        order = await succeeds(db, add(Order(7, select="a", where="b")))
+        changed = [replace(order, select="c"), Order(8, select="d")]
+        upserted = await succeeds(db, upsert_all(changed, update=[Order.select, Order.where]))
+        assert [(o.select, o.where) for o in upserted] == [("c", "b"), ("d", None)]
+
+    async def test_upsert_of_a_version_overwrites_it(self, db: Ommi) -> None:
+        page = await succeeds(db, add(Page("a")))
+        assert (await succeeds(db, upsert(Page("b", 7, page.id)))).version == 7
+        assert (await succeeds(db, save(Page("c", 7, page.id)))).version == 8
 
     # -- delete and reload
     async def test_delete(self, accounts: Ommi) -> None:
