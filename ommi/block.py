@@ -17,7 +17,7 @@ from ommi.effects.schedule import Schedule
 from ommi.errors import OmmiError, StatementTimeout
 from ommi.runtime.background import start
 from ommi.runtime.calls import Ending, Mark, Marking
-from ommi.runtime.interpreter import OpenTransaction, Outcome
+from ommi.runtime.fibers import OpenTransaction, Outcome
 from ommi.runtime.pump import Pump
 from ommi.runtime.trace import Traced
 from ommi.runtime.turns import Turn, current_turn, enter, leave

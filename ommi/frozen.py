@@ -132,20 +132,25 @@ def _init(cls: Any) -> Callable[..., None]:
         lines.append("self.__class__ = __closed")
     if hasattr(cls, "__post_init__"):
         lines.append("self.__post_init__()")
-    # the text holds nothing but the names of fields of Ommi's own classes
-    exec("\n  ".join([f"def __init__(self, {', '.join(parameters)}):", *lines, "pass"]), names)  # noqa: S102
-    init: Callable[..., None] = names["__init__"]
-    return init
+    return _written(cls, "__init__", ["self", *parameters], lines, names)
 
 
 def _replace(cls: Any) -> Callable[..., Any]:
     given = [field.name for field in dataclasses.fields(cls) if field.init]
-    parameters = ", ".join(f"{name}=__absent" for name in given)
-    arguments = ", ".join(f"{name}=self.{name} if {name} is __absent else {name}" for name in given)
+    parameters = ["self", "/", "*", *(f"{name}=__absent" for name in given)]
+    arguments = [f"{name}=self.{name} if {name} is __absent else {name}" for name in given]
     names: dict[str, Any] = {"__absent": _ABSENT, "__cls": cls}
-    exec(f"def replaced(self, /, *, {parameters}): return __cls({arguments})", names)  # noqa: S102
-    replaced: Callable[..., Any] = names["replaced"]
-    return replaced
+    return _written(cls, "__replace__", parameters, [f"return __cls({', '.join(arguments)})"], names)
+
+
+def _written(
+    cls: type[Any], name: str, parameters: list[str], lines: list[str], names: dict[str, Any]
+) -> Callable[..., Any]:
+    # the text holds nothing but the names of fields of Ommi's own classes
+    text = "\n  ".join([f"def {name}({', '.join(parameters)}):", *lines, "pass"])
+    exec(compile(text, f"<ommi {cls.__name__}>", "exec"), names)  # noqa: S102
+    function: Callable[..., Any] = names[name]
+    return function
 
 
 _ABSENT: Final = object()

@@ -22,7 +22,7 @@ from ommi.effects.rows import Rows
 from ommi.errors import ConstraintViolation, DatabaseError, NotFound, StaleRecord
 from ommi.query.expressions import Predicate
 from ommi.runtime.calls import Ending
-from ommi.runtime.interpreter import Outcome
+from ommi.runtime.fibers import Outcome
 from ommi.runtime.trace import Traced
 
 __all__ = ["Session", "check_effect", "outcome"]

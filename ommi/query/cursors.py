@@ -12,7 +12,6 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from hashlib import blake2b
 from typing import Any, Final
 from uuid import UUID
 
@@ -90,6 +89,8 @@ def _literal(part: Order, type: FieldType, value: Any) -> Literal:
 
 
 def _digest(found: bytes) -> bytes:
+    from hashlib import blake2b  # here, because it is slow to import
+
     return blake2b(found, digest_size=_DIGEST).digest()
 
 

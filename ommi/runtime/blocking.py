@@ -14,7 +14,8 @@ from ommi.effects.effect import Effect
 from ommi.errors import OmmiError
 from ommi.runtime.calls import Call, Cancel, Command, Completed, Ending, Pause
 from ommi.runtime.clock import Clock
-from ommi.runtime.interpreter import Outcome, interpret
+from ommi.runtime.fibers import Outcome
+from ommi.runtime.interpreter import interpret
 
 __all__ = ["run_blocking"]
 

@@ -11,7 +11,7 @@ from ommi.schema import Field, Schema
 from ommi.transactions import TransactionOptions
 
 if TYPE_CHECKING:
-    from ommi.runtime.interpreter import Fiber, OpenTransaction
+    from ommi.runtime.fibers import Fiber, OpenTransaction
 
 __all__ = [
     "Awaiting",

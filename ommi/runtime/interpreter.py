@@ -11,10 +11,9 @@ is no barrier between fibers: each goes on as soon as its own call has ended.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
-from contextlib import suppress
+from collections.abc import Callable
 from types import GeneratorType
-from typing import Any, TypeAlias, assert_never, cast, final
+from typing import Any, assert_never, cast, final
 
 from returns.result import Failure, Success
 
@@ -47,27 +46,16 @@ from ommi.effects.effect import (
     Transact,
 )
 from ommi.effects.related import Related
-from ommi.errors import ConnectionLost, LockTimeout, StatementTimeout, TransactionConflict
-from ommi.models.remembered import Cell, Entry
-from ommi.query.statements import MongoCommand, Select, Sql, is_write
-from ommi.runtime.calls import Awaiting, Call, Cancel, Command, Completed, Ending, Execute, Fill, Marking, Pause
+from ommi.errors import StatementTimeout
+from ommi.query.statements import is_write
+from ommi.runtime import loading, scopes
+from ommi.runtime.ahead import forget, look_ahead, reads, take_turn, wake
+from ommi.runtime.calls import Awaiting, Call, Cancel, Command, Ending, Execute, Marking, Pause
 from ommi.runtime.clock import Clock
+from ommi.runtime.fibers import Fiber, Fork, Joined, OpenTransaction, Outcome, Program, Scope, dooms, fill
 from ommi.runtime.perform import is_sure
-from ommi.transactions import TransactionOptions
 
-__all__ = [
-    "Fiber",
-    "Fork",
-    "Joined",
-    "Machine",
-    "OpenTransaction",
-    "Outcome",
-    "Program",
-    "ScopeSteps",
-    "dooms",
-    "fill",
-    "interpret",
-]
+__all__ = ["Machine", "interpret"]
 
 VALUE, ERROR, DOOM, DEFECT, CANCELLED, NOT_MADE = Ending
 
@@ -79,160 +67,6 @@ _HANDLERS = frozenset({Lash, Catch, Either, Swap})
 
 _RUN = 1_000
 """How many statements may be asked for at once."""
-
-Outcome: TypeAlias = tuple[Ending, Any]
-Program: TypeAlias = Generator[list[Command], list[Completed], Outcome]
-ScopeSteps: TypeAlias = "Generator[Effect[Any, Any] | Call | Fork, Outcome, Outcome]"
-"""A scope in the making: it yields an effect to run, a call to make or fibers to fork, and is sent the outcome."""
-
-
-@final
-class OpenTransaction:
-    """A transaction that fibers run in.
-
-    `doomed` is the error it will end with; nothing more runs in it. `failed` is the error of a write that no
-    handler has dealt with so far.
-    """
-
-    __slots__ = ("after", "doomed", "failed", "fills", "handle", "loads", "options", "savepoints")
-
-    def __init__(self, handle: Any, options: TransactionOptions) -> None:
-        self.handle = handle
-        self.options = options
-        self.doomed: BaseException | None = None
-        self.failed: BaseException | None = None
-        self.after: list[Effect[Any, Any]] = []
-        self.fills: list[Fill] = []
-        self.loads: list[tuple[Cell, Entry]] = []
-        self.savepoints = 0
-
-    def point(self) -> tuple[int, int, int]:
-        """How far it is, for `undone`."""
-        return len(self.after), len(self.fills), len(self.loads)
-
-    def undone(self, point: tuple[int, int, int] = (0, 0, 0)) -> None:
-        """What was done since a point was rolled back, and with it what was to happen after the commit."""
-        after, fills, loads = point
-        del self.after[after:], self.fills[fills:]
-        for cell, entry in self.loads[loads:]:
-            cell.drop(entry)
-        del self.loads[loads:]
-
-    def committed(self) -> None:
-        """What was loaded in it is so for all."""
-        for cell, entry in self.loads:
-            cell.keep(entry)
-        self.loads.clear()
-
-    def doom(self, error: BaseException) -> None:
-        """Nothing of it can stay; the first error counts."""
-        if self.doomed is None:
-            self.doomed = error
-
-    def name_savepoint(self) -> str:
-        """A name that no other savepoint of the transaction has."""
-        self.savepoints += 1
-        return f"ommi_{self.savepoints}"
-
-
-@final
-class Fork:
-    """Run effects in fibers of their own; answered by a `Joined` when all of them have ended.
-
-    `stop` is asked how a fiber ended; when it says so, the others are cancelled and no more are started.
-
-    `in_turn`: as if each began when the one before it has ended. Until then it may read ahead, so that what all of
-    them read at once can be merged; where one does anything but read, those after it are forgotten and begin anew in
-    their turn, since what they read may have changed.
-
-    Where all a fiber still does is one statement, the one after it may ask for its first statement, too: they are made
-    in this order.
-    """
-
-    __slots__ = ("effects", "in_turn", "limit", "stop")
-
-    def __init__(
-        self,
-        effects: Sequence[Effect[Any, Any]],
-        stop: Callable[[Ending], bool],
-        limit: int | None = None,
-        *,
-        in_turn: bool = False,
-    ) -> None:
-        self.effects = effects
-        self.stop = stop
-        self.limit = limit
-        self.in_turn = in_turn
-
-
-@final
-class Joined:
-    """How forked fibers ended; `None` for those never started."""
-
-    __slots__ = ("ahead", "closing", "first", "fork", "outcomes", "parent", "running", "started", "stopping", "until")
-
-    def __init__(self, parent: Fiber, fork: Fork) -> None:
-        self.parent = parent
-        self.fork = fork
-        self.outcomes: list[Outcome | None] = [None] * len(fork.effects)
-        self.running: dict[int, Fiber] = {}
-        self.started = 0
-        self.stopping = False
-        self.first: int | None = None
-        self.until = len(fork.effects)
-        # whether fibers that do not have their turn may run
-        self.ahead = True
-        # how many of those that run wait for a statement, in a transaction, after which they have ended
-        self.closing = 0
-
-
-@final
-class Fiber:
-    """One line of a program: its frames, its transaction, and what it waits for."""
-
-    __slots__ = (
-        "closing",
-        "covered",
-        "index",
-        "interrupted",
-        "join",
-        "masked",
-        "outcome",
-        "parked",
-        "shielded",
-        "stack",
-        "transaction",
-        "turns",
-        "waiting",
-    )
-
-    def __init__(self, join: Joined | None = None, index: int = 0) -> None:
-        self.stack: list[Any] = []
-        self.join = join
-        self.index = index
-        self.transaction: OpenTransaction | None = join.parent.transaction if join is not None else None
-        self.masked: int = 0
-        # how many frames, in the innermost transaction or savepoint, would go on in it after a failure
-        self.covered: int = 0 if join is None else join.parent.covered
-        # a fiber forked by one that is masked can be stopped by its siblings, but not from outside
-        self.shielded: bool = join is not None and (join.parent.shielded or join.parent.masked > 0)
-        self.interrupted = False
-        self.closing = False
-        self.waiting: Call | Joined | None = None
-        self.outcome: Outcome | None = None
-        # whether it, or one it was forked by, has to wait for its turn before it does anything but read
-        self.turns: bool = join is not None and (join.fork.in_turn or join.parent.turns)
-        self.parked: Effect[Any, Any] | None = None
-
-
-@final
-class Scope:
-    """A frame that is itself a small program (`ommi.runtime.scopes`)."""
-
-    __slots__ = ("steps",)
-
-    def __init__(self, steps: ScopeSteps) -> None:
-        self.steps = steps
 
 
 def interpret(
@@ -293,7 +127,7 @@ class Machine:
             while current is not None:
                 kind = type(current)
                 if kind is Perform:
-                    if fiber.turns and not self.reads(current) and not self.take_turn(fiber, current):
+                    if fiber.turns and not reads(current) and not take_turn(self, fiber, current):
                         return
                     recoverable = fiber.covered > 0 or (self.in_block and not is_write(current.statement))
                     blocked = self.issue(fiber, Execute(current, fiber.transaction, recoverable))
@@ -372,10 +206,8 @@ class Machine:
 
     def evaluate(self, fiber: Fiber, effect: Effect[Any, Any]) -> tuple[Ending, Any, Effect[Any, Any] | None] | None:
         """One of the rarer effects: an outcome, or an effect to go on with; `None` where the fiber waits."""
-        from ommi.runtime import loading, scopes
-
         node = cast("Node", effect)
-        if fiber.turns and not isinstance(node, _READING) and not self.take_turn(fiber, node):
+        if fiber.turns and not isinstance(node, _READING) and not take_turn(self, fiber, node):
             return None
         match node:
             case Fail(error):
@@ -478,85 +310,8 @@ class Machine:
             if self.ahead and type(call) is Execute and not fiber.stack and join is not None and not join.ahead:
                 fiber.closing = is_sure(call.perform)
                 join.closing += fiber.closing
-            self.look_ahead(fiber)
+            look_ahead(self, fiber)
         return None
-
-    # -- taking turns
-
-    @staticmethod
-    def reads(perform: Perform[Any, Any]) -> bool:
-        """Whether an operation changes nothing and locks nothing, so that it need not wait for its turn."""
-        statement = perform.statement
-        if isinstance(statement, (Sql, MongoCommand)):
-            return False  # a function that it calls may change something
-        return not is_write(statement) and not (isinstance(statement, Select) and statement.lock is not None)
-
-    def look_ahead(self, fiber: Fiber) -> None:
-        """Let the fiber after this one begin, and those after the ones this was forked by, where it may."""
-        while fiber.join is not None:
-            join = fiber.join
-            if join.fork.in_turn and fiber.index == join.started - 1:
-                self.fork(join)
-            fiber = join.parent
-
-    @staticmethod
-    def follows(fiber: Fiber) -> bool:
-        """Whether all fibers before it have asked for the last statement they make."""
-        join = fiber.join
-        return join is not None and join.fork.in_turn and 0 < join.closing == len(join.running) - 1
-
-    def take_turn(self, fiber: Fiber, effect: Effect[Any, Any]) -> bool:
-        """Whether it is the fiber's turn; if not, it waits for it with the effect. Those after it must not be ahead."""
-        if type(effect) is Perform and self.follows(fiber):
-            return True
-        its_turn = True
-        one = fiber
-        while one.join is not None:
-            join = one.join
-            if join.fork.in_turn:
-                join.ahead = False
-                self.forget(join, one.index)
-                its_turn = its_turn and next(iter(join.running)) == one.index
-            one = join.parent
-        if not its_turn:
-            fiber.parked = effect
-        return its_turn
-
-    def forget(self, join: Joined, index: int) -> None:
-        """Undo the beginning of the fibers after one: they have only read."""
-        forgotten: set[Fiber] = set()
-        pending = [fiber for later, fiber in join.running.items() if later > index]
-        while pending:
-            fiber = pending.pop()
-            forgotten.add(fiber)
-            fiber.outcome = CANCELLED, None
-            if isinstance(fiber.waiting, Joined):
-                pending.extend(fiber.waiting.running.values())
-            for frame in reversed(fiber.stack):
-                _close(frame)
-        for later in range(index + 1, join.started):
-            gone = join.running.pop(later, None)
-            join.closing -= gone is not None and gone.closing
-            join.outcomes[later] = None
-        join.started = index + 1
-        join.until = len(join.fork.effects)
-        if forgotten:
-            self.commands = [c for c in self.commands if isinstance(c, Cancel) or c.fiber not in forgotten]
-            kept = [each for each in self.ready if each[0] not in forgotten]
-            self.ready.clear()
-            self.ready.extend(kept)
-
-    def wake(self, join: Joined) -> None:
-        """Tell the fiber whose turn it is now, if it waits for that."""
-        while join.running:
-            fiber = next(iter(join.running.values()))
-            if fiber.parked is not None:
-                effect, fiber.parked = fiber.parked, None
-                self.ready.append((fiber, effect, VALUE, None))
-                return
-            if not isinstance(fiber.waiting, Joined) or not fiber.waiting.fork.in_turn:
-                return
-            join = fiber.waiting
 
     # -- what happened
 
@@ -634,9 +389,9 @@ class Machine:
             join.first = fiber.index
         if join.fork.in_turn:
             if join.fork.stop(ending):
-                self.forget(join, fiber.index)
+                forget(self, join, fiber.index)
                 join.until = fiber.index + 1
-            self.wake(join)
+            wake(self, join)
         elif not join.stopping and join.fork.stop(ending):
             join.stopping = True
             for sibling in list(join.running.values()):
@@ -663,38 +418,12 @@ class Machine:
                 self.ready.append((one, None, CANCELLED, None))
 
 
-def fill(fills: Sequence[Fill]) -> BaseException | None:
-    """Fill the instances passed in; what the first of them raised, after all were tried."""
-    first: BaseException | None = None
-    for schema, instance, values in fills:
-        try:
-            schema.codec.fill(instance, values)
-        except Exception as defect:
-            first = first or defect
-    return first
-
-
-def dooms(error: object) -> bool:
-    """Whether a transaction in which a statement failed so can only be rolled back (semantics §5)."""
-    return isinstance(error, (TransactionConflict, ConnectionLost, StatementTimeout)) and not isinstance(
-        error, LockTimeout
-    )
-
-
 def _interrupted(call: Execute) -> BaseException:
     from ommi.effects.text import operation_text
 
     return StatementTimeout(
         f"{operation_text(call.perform)} was stopped before it had ended, so its transaction was rolled back"
     )
-
-
-def _close(frame: object) -> None:
-    """Close a generator that will not be gone on with; what its `finally` raises is nobody's any more."""
-    generator = frame.steps if isinstance(frame, Scope) else frame
-    if isinstance(generator, GeneratorType):
-        with suppress(Exception):
-            generator.close()
 
 
 def _blocked(outcome: Outcome | None) -> tuple[Ending, Any, None] | None:

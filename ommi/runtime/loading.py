@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ommi.effects.effect import Prefetch
 from ommi.effects.paging import Page
@@ -11,7 +11,10 @@ from ommi.errors import EncodeError, NotFound
 from ommi.models.relations import Relation
 from ommi.models.remembered import Cell, Entry, Flight
 from ommi.runtime.calls import Ending, Execute, Watch
-from ommi.runtime.interpreter import Fiber, Machine, OpenTransaction, Outcome, ScopeSteps
+from ommi.runtime.fibers import Fiber, OpenTransaction, Outcome, ScopeSteps
+
+if TYPE_CHECKING:
+    from ommi.runtime.interpreter import Machine
 
 __all__ = ["prefetch", "related"]
 

@@ -37,7 +37,8 @@ from ommi.runtime.calls import (
     Watch,
 )
 from ommi.runtime.clock import Clock
-from ommi.runtime.interpreter import OpenTransaction, Outcome, Program, dooms, interpret
+from ommi.runtime.fibers import OpenTransaction, Outcome, Program, dooms
+from ommi.runtime.interpreter import interpret
 from ommi.runtime.perform import answer, request
 from ommi.runtime.trace import Trace
 from ommi.runtime.tracing import Recorder, RecordingDriver, RecordingTransaction

@@ -29,7 +29,7 @@ from ommi.errors import OmmiError, StatementTimeout, UnsupportedOperation
 from ommi.frozen import replace
 from ommi.runtime.calls import Begin, Commit, Ending, Mark, Marking, Pause, Rollback
 from ommi.runtime.clock import Clock
-from ommi.runtime.interpreter import Fiber, Fork, Joined, OpenTransaction, Outcome, ScopeSteps, fill
+from ommi.runtime.fibers import Fiber, Fork, Joined, OpenTransaction, Outcome, ScopeSteps, fill
 from ommi.transactions import TransactionOptions
 
 __all__ = [

@@ -9,7 +9,7 @@ from contextvars import ContextVar
 import anyio
 from anyio import CancelScope, get_cancelled_exc_class
 
-from ommi.runtime.interpreter import OpenTransaction
+from ommi.runtime.fibers import OpenTransaction
 
 __all__ = ["Turn", "current_turn", "enter", "joining", "leave"]
 

@@ -45,7 +45,9 @@ def test_a_template_that_cannot_be_filled(template: Any, values: Any, named: Any
         sql(template, *values, **named)
 
 
-@pytest.mark.parametrize("value", [object(), {1, 2}, Cat("x"), 1j, col(Cat.id) + 1, len], ids=str)
+@pytest.mark.parametrize(
+    "value", [object(), {1, 2}, Cat("x"), 1j, col(Cat.id) + 1, len], ids=lambda value: type(value).__name__
+)
 def test_a_value_that_no_field_could_hold(value: Any) -> None:
     with pytest.raises(TypeError, match=r"\{\}|\{0\}"):
         sql("SELECT {}", value)

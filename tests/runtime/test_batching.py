@@ -35,7 +35,7 @@ from ommi.query.expressions import Comparison, Membership
 from ommi.query.statements import Select
 from ommi.runtime.batching import gathered, statements
 from ommi.runtime.calls import Batch, Command, Execute, Pause
-from ommi.runtime.interpreter import OpenTransaction
+from ommi.runtime.fibers import OpenTransaction
 from ommi.testing import Interposed
 from ommi.transactions import TransactionOptions
 

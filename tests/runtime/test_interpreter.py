@@ -41,7 +41,8 @@ from ommi.runtime.calls import (
     Pause,
     Rollback,
 )
-from ommi.runtime.interpreter import OpenTransaction, interpret
+from ommi.runtime.fibers import OpenTransaction
+from ommi.runtime.interpreter import interpret
 from ommi.schema import Schema
 from ommi.testing import FakeClock
 from ommi.testing.models import Tag, suite_models

@@ -109,7 +109,7 @@ class _Insertion:
         """Upsert all rows in their order: at once as many as leave the same to the server and are of different rows."""
         schema, on_conflict = self.statement.schema, self.statement.on_conflict
         assert on_conflict is not None
-        rows = [_with_uuid(schema, row) for row in self.statement.rows]
+        rows = [_with_key(schema, row) for row in self.statement.rows]
         answers = list[Stored]()
         for omitted, together in _grouped(rows, _left(schema)):
             for alike in _distinct(together, [schema.fields.index(f) for f in on_conflict.fields]):
