@@ -26,8 +26,7 @@ from benchmarks.records import (
     parameters,
     stored,
 )
-from ommi import Ommi, Prog, add, add_all, avg, col, count, effect, find, traverse
-from ommi.errors import OmmiError
+from ommi import Ommi, add, add_all, avg, col, count, find, traverse
 
 __all__ = ["CONTENDERS", "Contender", "Plain", "WithOmmi"]
 
@@ -277,14 +276,6 @@ def _has(key: int) -> Callable[[Record], bool]:
     return lambda r: r.id == key
 
 
-@effect
-def _updates(keys: Iterable[int], age: int) -> Prog[int, OmmiError]:
-    matched = 0
-    for key in keys:
-        matched += yield from find(Record).where(_has(key)).update(age=age)
-    return matched
-
-
 class WithOmmi(Plain):
     """Ommi, as its documentation writes it."""
 
@@ -332,7 +323,8 @@ class WithOmmi(Plain):
         return (await self.database.run(find(Record).where(lambda r: r.id == key).delete())).unwrap()
 
     async def transaction(self, keys: list[int], age: int) -> int:
-        return (await self.database.run(_updates(keys, age).transactional())).unwrap()
+        updates = traverse(keys, lambda key: find(Record).where(_has(key)).update(age=age))
+        return sum((await self.database.run(updates.transactional())).unwrap())
 
     async def add_family(self, parents: list[Parent], children: list[Child]) -> None:
         (await self.database.run(add_all(parents))).unwrap()

@@ -367,9 +367,11 @@ def groupings(draw: st.DrawFn, model: type[Any]) -> Rows[Any]:
         condition = _compared(draw, draw(st.just(count())), draw(st.integers(0, 3)), ordered=True)
         grouped = grouped.having(not_(condition) if draw(st.booleans()) else condition)
     first = draw(st.lists(_aggregates(model, risky=False), max_size=1))
-    grouped = grouped.order_by(*(one.desc if draw(st.booleans()) else one.asc for one in [*first, *keys]))
-    if limited:
+    if limited:  # then the keys are appended to the order
+        grouped = grouped.order_by(*(one.desc if draw(st.booleans()) else one.asc for one in first))
         grouped = grouped.limit(draw(st.integers(0, 3)))
+    else:
+        grouped = grouped.order_by(*(one.desc if draw(st.booleans()) else one.asc for one in [*first, *keys]))
     return grouped.select(*draw(st.lists(st.one_of(st.sampled_from(keys), values), min_size=1, max_size=3)))
 
 

@@ -133,6 +133,14 @@ class Aggregates(DatabaseTests):
         await succeeds(db, add_all([Sample(whole=MAX_INT), Sample(whole=1), Sample(whole=MIN_INT), Sample(whole=-3)]))
         assert await succeeds(db, find(Sample).select(whole.sum_(), whole.avg()).one()) == (-3, -0.75)
         assert await succeeds(db, find(Sample, whole > 0).select(whole.avg()).one()) == (2.0**62,)
+        await succeeds(db, add_all([Sample(whole=at) for at in [MAX_INT] * 4 + [MIN_INT] * 4]))
+        assert await succeeds(db, find(Sample).select(whole.sum_(), whole.avg()).one()) == (-7, -7 / 12)
+
+    async def test_decimals_are_compared_as_numbers(self, db: Ommi) -> None:
+        amounts = [Decimal(9), Decimal("10.05"), None, Decimal(-2), Decimal("-1.5")]
+        await succeeds(db, add_all([Sample(amount=one) for one in amounts]))
+        found = await succeeds(db, find(Sample).select(amount.min_(), amount.max_(), amount.sum_()).one())
+        assert found == (Decimal(-2), Decimal("10.05"), Decimal("15.55"))
 
     async def test_the_sum_of_floats_with_an_infinity(self, db: Ommi) -> None:
         await succeeds(db, add_all([Sample(real=float("inf")), Sample(real=-1.0), Sample(real=None)]))

@@ -273,3 +273,5 @@ class Joins(RelatedTests):
         assert len(await pairs[0][0].posts.value) == 2
         assert pairs[1][1] is not None
         assert len(await pairs[1][1].members.value) == 2
+        one = await counted.db.find(Person).join(Team).where(person == 3).one().value
+        assert await one[1].members.value == [CID]

@@ -72,7 +72,7 @@ async def test_begin_goes_with_the_first_statement(db: Ommi) -> None:
 
 async def test_a_transaction_that_cannot_begin_fails_as_a_whole(tmp_path: Path) -> None:
     async with (
-        Ommi(SQLiteDriver(tmp_path / "a.db", busy_timeout=0, acquire_timeout=0)) as db,
+        Ommi(SQLiteDriver(tmp_path / "a.db", busy_timeout=0, acquire_timeout=0.2)) as db,
         Ommi(SQLiteDriver(tmp_path / "a.db")) as other,
     ):
         (await db.run(db.schema.create(suite_models))).unwrap()
