@@ -1,6 +1,7 @@
 """Runs every row for every contender, each measurement in a fresh process, interleaved; prints ratios to raw.
 
-`python -m benchmarks [--database postgres|mongo] [--row NAME …] [--contender NAME …] [--repeat 5] [--json FILE]`
+`python -m benchmarks [--database postgres|mongo] [--row NAME …] [--contender NAME …] [--repeat 5] [--json FILE [--resume]]
+[--plot FILE.svg]`
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from importlib.metadata import version
+from contextlib import contextmanager, suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -27,6 +28,7 @@ from benchmarks import mongo, postgres
 from benchmarks.contenders import Contender
 from benchmarks.peers import peers
 from benchmarks.places import MONGO_URL, URL
+from benchmarks.plot import picture
 from benchmarks.rows import ROWS
 
 Contenders = Mapping[str, tuple[Callable[[], Contender[Any]], str]]
@@ -74,11 +76,15 @@ def main() -> None:
     parser.add_argument("--database", choices=[*DATABASES], default="sqlite", help="on which database")
     parser.add_argument("--repeat", type=int, default=5, help="measurements of each (default 5)")
     parser.add_argument("--json", type=Path, help="write the seconds of all measurements to this file, row by row")
+    parser.add_argument("--resume", action="store_true", help="go on where the run that wrote --json was stopped")
+    parser.add_argument("--plot", type=Path, help="draw the ratios into this SVG file")
     parser.add_argument("--one", nargs=2, metavar=("ROW", "CONTENDER"), help="one measurement in this process; seconds")
     chosen = parser.parse_args()
     found = DATABASES[chosen.database]
     if unknown := [name for name in chosen.contender or () if name not in found]:
         parser.error(f"{', '.join(unknown)}: on {chosen.database} there are {', '.join(found)}")
+    if chosen.resume and chosen.json is None:
+        parser.error("--resume goes on with the measurements in --json: name that file")
     if chosen.one:
         row, contender = chosen.one
         make, loop = found[contender]
@@ -120,25 +126,42 @@ def _about(database: str) -> dict[str, str]:
     found = {"python": platform.python_version()}
     if database == "sqlite":
         found["sqlite"] = sqlite3.sqlite_version
-    return found | {name: version(name) for name in _LIBRARIES[database]}
+    for name in _LIBRARIES[database]:
+        with suppress(PackageNotFoundError):  # peers that nobody asked for need not be there
+            found[name] = version(name)
+    return found
+
+
+def _before(chosen: argparse.Namespace) -> dict[str, dict[str, list[float]]]:
+    """What the run that is gone on with has measured."""
+    if not chosen.resume or not chosen.json.exists():
+        return {}
+    found: dict[str, dict[str, list[float]]] = json.loads(chosen.json.read_text())["seconds"]
+    return found
 
 
 def _compare(chosen: argparse.Namespace, found: Contenders) -> None:
     rows: list[str] = chosen.row or [*ROWS]
     contenders: list[str] = ["raw", *(name for name in chosen.contender or found if name != "raw")]
-    times: dict[str, dict[str, list[float]]] = {row: {name: [] for name in contenders} for row in rows}
+    before = _before(chosen)
+    times = {row: {name: list(before.get(row, {}).get(name, ())) for name in contenders} for row in rows}
     for row in rows:
         for turn in range(chosen.repeat):
             order = contenders[turn % len(contenders) :] + contenders[: turn % len(contenders)]
             for name in order:
-                times[row][name].append(_measured(chosen.database, row, name))
+                if len(times[row][name]) <= turn:
+                    times[row][name].append(_measured(chosen.database, row, name))
             print(f"\r{row}: {turn + 1} of {chosen.repeat}".ljust(60), end="", file=sys.stderr, flush=True)
-        if chosen.json is not None:  # after each row, so that a run that is stopped leaves what it has
-            chosen.json.write_text(json.dumps({"about": _about(chosen.database), "seconds": times}, indent=1))
+            if chosen.json is not None:  # after each turn, so that a run that is stopped leaves what it has
+                kept = {**before, **{row: {**before.get(row, {}), **found} for row, found in times.items()}}
+                chosen.json.write_text(json.dumps({"about": _about(chosen.database), "seconds": kept}, indent=1))
     print("\r".ljust(61) + "\r", end="", file=sys.stderr)
     said = ", ".join(f"{name} {version}" for name, version in _about(chosen.database).items())
     print(f"time relative to raw (median of {chosen.repeat}); {said}")
     print("\n".join(_table(times, contenders)))
+    if chosen.plot is not None:
+        title = f"Ommi on {chosen.database}: time relative to the raw driver"
+        chosen.plot.write_text(picture(title, f"{said}; medians of {chosen.repeat}, less is better", times))
     if chosen.row is None and chosen.database == "sqlite":
         from benchmarks.interpreter import measure
 
