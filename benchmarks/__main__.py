@@ -1,7 +1,7 @@
 """Runs every row for every contender, each measurement in a fresh process, interleaved; prints ratios to raw.
 
-`python -m benchmarks [--database postgres|mongo] [--row NAME …] [--contender NAME …] [--repeat 5] [--json FILE [--resume]]
-[--plot FILE.svg]`
+`python -m benchmarks [--database postgres|mongo] [--row NAME …] [--contender NAME …] [--repeat 5]
+[--json FILE [--resume]] [--plot FILE.svg]`
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def _server(database: str) -> Iterator[None]:
             close_room()
 
 
-_PEERS = ["sqlalchemy", "tortoise-orm"]
+_PEERS = ["sqlalchemy", "sqlmodel", "tortoise-orm"]
 _LIBRARIES = {"sqlite": ["aiosqlite", *_PEERS], "postgres": ["asyncpg", *_PEERS], "mongo": ["pymongo", "beanie"]}
 
 

@@ -25,6 +25,12 @@ def _sqlalchemy_core(place: Place) -> Contender[Any]:
     return Core(place)
 
 
+def _sqlmodel(place: Place) -> Contender[Any]:
+    from benchmarks.peers.sqlmodel import SqlModel
+
+    return SqlModel(place)
+
+
 def _tortoise(place: Place) -> Contender[Any]:
     from benchmarks.peers.tortoise import Tortoise
 
@@ -34,6 +40,7 @@ def _tortoise(place: Place) -> Contender[Any]:
 _PEERS: dict[str, Peer] = {
     "sqlalchemy-orm": _sqlalchemy_orm,
     "sqlalchemy-core": _sqlalchemy_core,
+    "sqlmodel": _sqlmodel,
     "tortoise": _tortoise,
 }
 

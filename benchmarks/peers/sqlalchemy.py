@@ -26,10 +26,10 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, MappedAsDataclass, mapped_co
 from benchmarks.places import SQLITE_SETTINGS, Place
 from benchmarks.records import FIELDS, Child, Parent, Record
 
-__all__ = ["Core", "Orm"]
+__all__ = ["Core", "Instant", "Orm"]
 
 
-class _Instant(TypeDecorator[datetime]):
+class Instant(TypeDecorator[datetime]):
     """A moment in time: on SQLite the library drops the time zone."""
 
     impl = DateTime(timezone=True)
@@ -56,7 +56,7 @@ class Stored(_Base):
     age: Mapped[int] = mapped_column(BigInteger)
     score: Mapped[float]
     active: Mapped[bool]
-    joined: Mapped[datetime] = mapped_column(DateTime(timezone=True).with_variant(_Instant(), "sqlite"))
+    joined: Mapped[datetime] = mapped_column(DateTime(timezone=True).with_variant(Instant(), "sqlite"))
     nick: Mapped[str | None] = mapped_column(Text)
     id: Mapped[int] = mapped_column(primary_key=True, init=False)
 
@@ -80,7 +80,7 @@ class StoredChild(_Base):
     name: Mapped[str] = mapped_column(Text)
     age: Mapped[int] = mapped_column(BigInteger)
     score: Mapped[float]
-    joined: Mapped[datetime] = mapped_column(DateTime(timezone=True).with_variant(_Instant(), "sqlite"))
+    joined: Mapped[datetime] = mapped_column(DateTime(timezone=True).with_variant(Instant(), "sqlite"))
     id: Mapped[int] = mapped_column(primary_key=True)
 
 
@@ -101,6 +101,8 @@ def _configure(connection: Any, _: object) -> None:
 class _OnEngine:
     """An engine with its pool of up to ten connections."""
 
+    metadata = _Base.metadata
+
     def __init__(self, place: Place) -> None:
         self.place = place
 
@@ -110,8 +112,8 @@ class _OnEngine:
         if self.place.database == "sqlite":
             event.listen(self.engine.sync_engine, "connect", _configure)
         async with self.engine.begin() as connection:
-            await connection.run_sync(_Base.metadata.drop_all)
-            await connection.run_sync(_Base.metadata.create_all)
+            await connection.run_sync(self.metadata.drop_all)
+            await connection.run_sync(self.metadata.create_all)
 
     async def close(self) -> None:
         await self.engine.dispose()
@@ -125,54 +127,67 @@ class _OnEngine:
 
 
 class Orm(_OnEngine):
-    """A session per operation."""
+    """A session per operation; the classes are those of the mapper."""
+
+    record: Any = Stored
+    parent: Any = StoredParent
+    child: Any = StoredChild
+    session_class: type[AsyncSession] = AsyncSession
 
     async def open(self, path: Path) -> None:
         await super().open(path)
-        self.session: async_sessionmaker[AsyncSession] = async_sessionmaker(self.engine, expire_on_commit=False)
+        self.session: async_sessionmaker[AsyncSession] = async_sessionmaker(
+            self.engine, class_=self.session_class, expire_on_commit=False
+        )
 
-    def made(self, record: Record) -> Stored:
-        return Stored(
-            record.name, record.email, record.age, record.score, record.active, record.joined, record.nick
-        )  # fmt: skip
+    def made(self, record: Record) -> Any:
+        return self.record(**_values(record))
 
-    async def insert(self, made: Stored) -> int:
+    async def insert(self, made: Any) -> int:
         async with self.session() as session:
             session.add(made)
             await session.commit()
         return made.id
 
-    async def insert_many(self, made: list[Stored]) -> int:
+    async def insert_many(self, made: list[Any]) -> int:
         async with self.session() as session:
             session.add_all(made)
             await session.commit()
         return sum(one.id is not None for one in made)
 
-    async def fetch(self) -> Sequence[Stored]:
+    async def fetch(self) -> Sequence[Any]:
         async with self.session() as session:
-            return (await session.scalars(select(Stored))).all()
+            return (await session.scalars(select(self.record))).all()
 
-    async def get(self, key: int) -> Stored:
+    async def get(self, key: int) -> Any:
         async with self.session() as session:
-            return await session.get_one(Stored, key)
+            return await session.get_one(self.record, key)
 
-    async def get_at_once(self, key: int) -> Stored:
+    async def get_at_once(self, key: int) -> Any:
         return await self.get(key)
 
-    async def page(self, age: int) -> Sequence[Stored]:
-        query = select(Stored).where(Stored.age > age, Stored.active.is_(True), Stored.name.like("name%"))
+    async def page(self, age: int) -> Sequence[Any]:
+        query = select(self.record).where(
+            self.record.age > age, self.record.active.is_(True), self.record.name.like("name%")
+        )
         async with self.session() as session:
-            return (await session.scalars(query.order_by(Stored.age.desc(), Stored.id.desc()).limit(20))).all()
+            return (
+                await session.scalars(query.order_by(self.record.age.desc(), self.record.id.desc()).limit(20))
+            ).all()
 
     async def update(self, key: int, age: int) -> int:
         async with self.session() as session:
-            changed = await session.execute(update(Stored).where(Stored.id == key).values(age=age))
+            changed = await session.execute(update(self.record).where(self.record.id == key).values(age=age))
             await session.commit()
         return int(changed.rowcount)
 
     async def count(self, age: int) -> int:
         async with self.session() as session:
-            return int((await session.scalars(select(func.count()).select_from(Stored).where(Stored.age > age))).one())
+            return int(
+                (
+                    await session.scalars(select(func.count()).select_from(self.record).where(self.record.age > age))
+                ).one()
+            )
 
     async def summary(self, age: int) -> tuple[int, float]:
         query = select(func.count(), func.avg(Stored.age)).where(Stored.age > age)
@@ -182,7 +197,7 @@ class Orm(_OnEngine):
 
     async def delete(self, key: int) -> int:
         async with self.session() as session:
-            gone = await session.execute(delete(Stored).where(Stored.id == key))
+            gone = await session.execute(delete(self.record).where(self.record.id == key))
             await session.commit()
         return int(gone.rowcount)
 
@@ -190,20 +205,20 @@ class Orm(_OnEngine):
         matched = 0
         async with self.session.begin() as session:
             for key in keys:
-                changed = await session.execute(update(Stored).where(Stored.id == key).values(age=age))
+                changed = await session.execute(update(self.record).where(self.record.id == key).values(age=age))
                 matched += changed.rowcount
         return matched
 
-    async def families(self) -> list[tuple[StoredParent, list[StoredChild]]]:
-        query = select(StoredParent).options(selectinload(StoredParent.children)).order_by(StoredParent.id)
+    async def families(self) -> list[tuple[Any, list[Any]]]:
+        query = select(self.parent).options(selectinload(self.parent.children)).order_by(self.parent.id)
         async with self.session() as session:
             return [(parent, parent.children) for parent in await session.scalars(query)]
 
-    async def children(self, parents: list[Parent]) -> list[Sequence[StoredChild]]:
+    async def children(self, parents: list[Parent]) -> list[Sequence[Any]]:
         found = []
         async with self.session() as session:
             for parent in parents:
-                query = select(StoredChild).where(StoredChild.parent == parent.id).order_by(StoredChild.id)
+                query = select(self.child).where(self.child.parent == parent.id).order_by(self.child.id)
                 found.append((await session.scalars(query)).all())
         return found
 
