@@ -9,7 +9,21 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ommi import Effect, NotFound, Ommi, Schedule, add, catch, col, delete, find, gather, traverse, validate
+from ommi import (
+    Effect,
+    EncodeError,
+    NotFound,
+    Ommi,
+    Schedule,
+    add,
+    catch,
+    col,
+    delete,
+    find,
+    gather,
+    traverse,
+    validate,
+)
 from ommi.effects.program import Prog, effect
 from ommi.testing.comparison import answer, comparable, tables
 from ommi.testing.relatives import Bench, Follow, Person, Post, PostTag, Profile, Reply, Team, Topic, people, relatives
@@ -130,6 +144,21 @@ async def run(url: str, program: Effect[Any, Any], *, batching: bool) -> tuple[A
         return found, await tables(db, MODELS, unkeyed=UNKEYED)
 
 
+def told(found: Any, program: Effect[Any, Any]) -> Any:
+    """What is left to compare where which of two failures comes first is a matter of time.
+
+    The first to fail ends a `gather`. A member that tries again fails later than it would, by as much as its statement
+    takes, and another statement may take less time alone than merged, or more.
+    """
+    return _failed_somehow(found) if ".retry(" in repr(program) else found
+
+
+def _failed_somehow(found: Any) -> Any:
+    if isinstance(found, (tuple, list)):
+        return [_failed_somehow(part) for part in found]
+    return "an error" if found in (NotFound, EncodeError) else found
+
+
 async def counted(program: Effect[Any, Any], *, batching: bool) -> tuple[Any, int, int]:
     """The outcome of a program that has no defects, and its statements and trips."""
     async with Ommi.connect("sqlite://") as db:
@@ -151,7 +180,7 @@ def test_batching_changes_nothing_but_the_number_of_statements(
     async def compare() -> None:
         batched = await run(url, program, batching=True)
         alone = await run(url, program, batching=False)
-        assert batched == alone
+        assert told(batched, program) == told(alone, program)
 
     anyio.run(compare, backend=backend)
 
@@ -162,7 +191,7 @@ def test_reads_are_never_more_statements_for_being_batched(program: Effect[Any, 
     async def compare() -> None:
         found, statements, trips = await counted(program, batching=True)
         expected, alone, trips_alone = await counted(program, batching=False)
-        assert found == expected
+        assert told(found, program) == told(expected, program)
         assert statements <= alone
         assert trips <= trips_alone
 
