@@ -206,13 +206,17 @@ class Reading:
             ordered = self._sorted(self._order(), self._sort_value)
             return [match, *ordered, *self._page(), projected], _picking(names)
         _require_selected(query, columns)
-        grouped = {"$group": {"_id": {name: {"$ifNull": [value, None]} for name, value in values.items()}}}
+        # MongoDB 6.0 rejects groups by expressions in which a field stands twice, but not by what they gave
+        computed = {"$project": {"_id": 0, **{name: {"$ifNull": [value, None]} for name, value in values.items()}}}
+        grouped = {"$group": {"_id": {name: f"${name}" for name in names}}}
 
         def place_of(expression: ExpressionNode) -> str:
             return next(_GROUPED + n for n, c in zip(names, columns, strict=True) if same(c, expression))
 
         ordered = self._sorted(query.order, lambda expression: f"${place_of(expression)}")
-        return [match, grouped, *ordered, *self._page()], lambda document: tuple(map(document["_id"].get, names))
+        return [match, computed, grouped, *ordered, *self._page()], lambda document: tuple(
+            map(document["_id"].get, names)
+        )
 
     def _order(self) -> Sequence[Order]:
         """With a limit or offset the key decides what the order leaves open."""
