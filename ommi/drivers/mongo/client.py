@@ -14,7 +14,7 @@ from pymongo.read_preferences import ReadPreference
 
 from ommi.drivers.mongo.documents import Document
 
-__all__ = ["MAJORITY", "SNAPSHOT", "Collections", "Session", "resolved"]
+__all__ = ["MAJORITY", "SNAPSHOT", "Collections", "Session", "as_it_is", "resolved"]
 
 T = TypeVar("T")
 
@@ -85,6 +85,11 @@ class Collections:
         """Run a command that changes collections; acknowledged by a majority."""
         document: Document = await self.db.command({name: value, **options, "writeConcern": {"w": "majority"}})
         return document
+
+
+def as_it_is(document: Document) -> Document:
+    """The document itself."""
+    return document
 
 
 async def resolved(found: Any) -> Any:

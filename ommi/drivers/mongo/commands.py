@@ -9,7 +9,7 @@ from bson import Int64
 from pymongo.errors import BulkWriteError, WriteConcernError
 
 from ommi.drivers.driver import Request
-from ommi.drivers.mongo.client import Collections, Session
+from ommi.drivers.mongo.client import Collections, Session, as_it_is
 from ommi.drivers.mongo.documents import Document
 from ommi.errors import QueryRejected
 from ommi.query.statements import MongoCommand
@@ -28,11 +28,8 @@ async def run_command(statement: MongoCommand, request: Request, collections: Co
     if isinstance(body, Mapping):
         return await _reply(statement, body, collections, session)
     _require_reading(statement, body)
-    return request.read(await collections.aggregate(statement.collection, _long(body), session, _whole))
-
-
-def _whole(document: Document) -> Any:
-    return document
+    documents: list[Any] = await collections.aggregate(statement.collection, _long(body), session, as_it_is)
+    return request.read(documents)
 
 
 def _long(value: Any) -> Any:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, TypeAlias, final
 
+from ommi.drivers.mongo.compiled import document_maker, row_reader
 from ommi.drivers.mongo.forms import MONGO, kept, regained
 from ommi.errors import EncodeError, QueryRejected, UnsupportedOperation
 from ommi.schema import Field, Row, Schema
-from ommi.values import Kind, Native
+from ommi.values import Kind
 
 __all__ = ["TOUCHED", "Document", "Shape", "Stored"]
 
@@ -32,19 +33,26 @@ class Shape:
     schema: Schema
     paths: tuple[str, ...] = field(init=False)
     by_field: Mapping[Field, str] = field(init=False)
+    row: Callable[[Mapping[str, Any]], Stored] = field(init=False)
+    """From a document to the stored values of all fields."""
+    _make: Callable[[Row], Document] = field(init=False)
+    _required: Mapping[str, Field] = field(init=False)
     _dumps: tuple[tuple[str, Callable[[Any], Any] | None], ...] = field(init=False)
-    _natives: tuple[tuple[int, Native], ...] = field(init=False)
 
     def __post_init__(self) -> None:
         schema = self.schema
         _check_names(schema)
         paths = tuple("_id" if schema.key == (f,) else f.column for f in schema.fields)
         dumps = tuple((path, _dump(f)) for path, f in zip(paths, schema.fields, strict=True))
-        natives = tuple((place, f.type.native) for place, f in enumerate(schema.fields) if f.type.native is not None)
+        loads = [None if f.type.native is None else partial(regained, f.type.native) for f in schema.fields]
+        may_miss = [f.nullable for f in schema.fields]
+        required = {path: f for path, f in zip(paths, schema.fields, strict=True) if not f.nullable}
         object.__setattr__(self, "paths", paths)
         object.__setattr__(self, "by_field", dict(zip(schema.fields, paths, strict=True)))
         object.__setattr__(self, "_dumps", dumps)
-        object.__setattr__(self, "_natives", natives)
+        object.__setattr__(self, "row", row_reader(list(zip(paths, may_miss, loads, strict=True))))
+        object.__setattr__(self, "_make", document_maker(dumps))
+        object.__setattr__(self, "_required", required)
 
     def path(self, found: Field) -> str:
         """The key of a document that holds a field."""
@@ -59,22 +67,9 @@ class Shape:
     def document(self, row: Row) -> Document:
         """The document of a row of canonical values; what is missing has no key in it."""
         try:
-            return {
-                path: value if dump is None else dump(value)
-                for value, (path, dump) in zip(row, self._dumps, strict=True)
-                if value is not None
-            }
+            return self._make(row)
         except ValueError as error:
             raise self._unfit(row, error) from error
-
-    def row(self, document: Mapping[str, Any]) -> Stored:
-        """The stored values of all fields."""
-        if not self._natives:
-            return tuple(map(document.get, self.paths))
-        values = list(map(document.get, self.paths))
-        for place, native in self._natives:
-            values[place] = regained(native, values[place])
-        return tuple(values)
 
     def canonical(self, document: Mapping[str, Any]) -> Stored:
         """The canonical values of all fields."""
@@ -90,17 +85,19 @@ class Shape:
         """What a document keeps of some fields."""
         return tuple([document.get(self.by_field[f]) for f in fields])
 
-    def answer(self, document: Mapping[str, Any], fields: Iterable[Field]) -> Stored:
-        """The stored values of some fields."""
-        picked = ((f.type.native, document.get(self.by_field[f])) for f in fields)
-        return tuple([value if native is None else regained(native, value) for native, value in picked])
+    def answering(self, fields: Iterable[Field]) -> Callable[[Mapping[str, Any]], Stored]:
+        """A function from a document to the stored values of some fields."""
+        taken = [(self.by_field[f], f.type.native) for f in fields]
+        if not taken:
+            return lambda document: ()
+        loads = [(path, True, None if native is None else partial(regained, native)) for path, native in taken]
+        return row_reader(loads)
 
     def missing(self, document: Mapping[str, Any]) -> Field | None:
         """The first required field that is not there."""
-        for path, f in zip(self.paths, self.schema.fields, strict=True):
-            if not f.nullable and document.get(path) is None:
-                return f
-        return None
+        if document.keys() >= self._required.keys() and None not in document.values():
+            return None
+        return next((f for path, f in self._required.items() if document.get(path) is None), None)
 
     def _unfit(self, row: Row, error: ValueError) -> EncodeError:
         for value, (_, dump), f in zip(row, self._dumps, self.schema.fields, strict=True):

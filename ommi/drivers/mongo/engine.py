@@ -107,6 +107,7 @@ class Engine:
         session = await resolved(self.client.start_session())
         stop.session = session
         stop.patience = _PATIENCE if statement.writes else 0.0
+        stop.writes = statement.writes
         try:
             require_wanted(stop)
             return await run_command(statement, request, self.collections, session)
@@ -151,6 +152,7 @@ class Engine:
         stop.session = session
         # stopped while a majority is being told, it would be done, and nobody could say whether for good
         stop.patience = _PATIENCE
+        stop.writes = True
         try:
             require_wanted(stop)
             return await self.translated(statement, lambda: work(session))

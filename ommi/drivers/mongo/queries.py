@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, final
+from collections.abc import Iterator
+from typing import Any, cast, final
 
 from ommi.drivers.driver import Request
 from ommi.drivers.mongo.client import Collections, Session
-from ommi.drivers.mongo.documents import Shape, Stored
+from ommi.drivers.mongo.documents import Document, Shape
 from ommi.drivers.mongo.reading import Reading
 from ommi.drivers.mongo.tables import Tables
 from ommi.drivers.mongo.translation import Subqueries, Translation, refused, subqueries_in
@@ -47,10 +48,10 @@ class Queries:
             case Exists():
                 found = await reading.exists(self.collections, session)
             case _:
-                rows = await reading.rows(self.collections, session)
-                if not rows:
+                documents, make = await reading.found(self.collections, session)
+                if not documents:
                     await self.tables.require_again(query.schema)
-                return request.read(_consumed(rows))
+                return request.read(map(make, _consumed(documents)))
         if not found:
             await self.tables.require_again(query.schema)
         return found
@@ -69,15 +70,16 @@ class Queries:
         for identity, query in subqueries_in(statement.where):
             shape = await self.tables.require(query.schema)
             reading = await self.reading(query, shape, session)
-            found[identity] = [value for (value,) in await reading.rows(self.collections, session)]
+            documents, make = await reading.found(self.collections, session)
+            found[identity] = [value for (value,) in map(make, documents)]
         return found
 
 
-def _consumed(rows: list[Stored]) -> Any:
-    """The rows one by one, each let go of as soon as it is read."""
-    rows.reverse()
-    while rows:
-        yield rows.pop()
+def _consumed(documents: list[Document]) -> Iterator[Document]:
+    """The documents one by one, each let go of as soon as it is read."""
+    remaining: list[Document | None] = [None, *reversed(documents)]
+    documents.clear()
+    return cast("Iterator[Document]", iter(remaining.pop, None))
 
 
 def query_of(statement: Statement) -> Select:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final, final
+from typing import Any, Final, TypeAlias, final
 
 from ommi.drivers.memory.evaluate import Evaluation
-from ommi.drivers.mongo.client import Collections, Session
+from ommi.drivers.mongo.client import Collections, Session, as_it_is
 from ommi.drivers.mongo.documents import Document, Shape, Stored
 from ommi.drivers.mongo.forms import constant
 from ommi.drivers.mongo.grouping import Groups
@@ -17,7 +17,10 @@ from ommi.query.expressions import Column, ExpressionNode, GroupKey, Order, null
 from ommi.query.outline import same
 from ommi.query.statements import Link, Select
 
-__all__ = ["Reading"]
+__all__ = ["Found", "Reading"]
+
+Found: TypeAlias = tuple[list[Any], Callable[[Any], Stored]]
+"""What was found, and what makes a row of each."""
 
 _GROUPED: Final = "_id."
 _LINK: Final = "_ommi_link"
@@ -38,33 +41,34 @@ class Reading:
         """How the rows are kept."""
         return self.translation.shape
 
-    async def rows(self, collections: Collections, session: Session) -> list[Stored]:
-        """All rows of the query."""
+    async def found(self, collections: Collections, session: Session) -> Found:
+        """All documents of the query, and what makes a row of each."""
         query = self.query
         if query.limit == 0:
-            return []
+            return [], self.shape.row
         if query.link is not None and self.linked is not None:
             pipeline, make = self._through(query.link, self.linked)
-            return await collections.aggregate(query.link.schema.table, pipeline, session, make)
+            return await collections.aggregate(query.link.schema.table, pipeline, session, as_it_is), make
         table = query.schema.table
         if query.group is not None:
             pipeline, make = self._groups(query.group)
             found = await collections.aggregate(table, pipeline, session, make)
-            return found or self._row_of_nothing()
+            return found or self._row_of_nothing(), _as_it_is
         if not self._plain:
             pipeline, make = self._pipeline()
-            return await collections.aggregate(table, pipeline, session, make)
+            return await collections.aggregate(table, pipeline, session, as_it_is), make
         projection, make = self._projection()
-        return await collections.find(
+        documents = await collections.find(
             table,
             self.translation.filter(query.where),
             session,
-            make,
+            as_it_is,
             projection=projection,
             sort=self._by_columns(),
             skip=query.offset or 0,
             limit=query.limit or 0,
         )
+        return documents, make
 
     async def count(self, collections: Collections, session: Session) -> int:
         """How many rows there are."""
@@ -129,7 +133,7 @@ class Reading:
         projection: Document = dict.fromkeys(paths, 1)
         projection.setdefault("_id", 0)
         if any(field.type.native is not None for field in fields):
-            return projection, lambda document: self.shape.answer(document, fields)
+            return projection, self.shape.answering(fields)
         return projection, _picking(paths)
 
     def _through(self, link: Link, linked: Translation) -> tuple[list[Document], Callable[[Document], Stored]]:
@@ -202,13 +206,17 @@ class Reading:
             ordered = self._sorted(self._order(), self._sort_value)
             return [match, *ordered, *self._page(), projected], _picking(names)
         _require_selected(query, columns)
-        grouped = {"$group": {"_id": {name: {"$ifNull": [value, None]} for name, value in values.items()}}}
+        # MongoDB 6.0 rejects groups by expressions in which a field stands twice, but not by what they gave
+        computed = {"$project": {"_id": 0, **{name: {"$ifNull": [value, None]} for name, value in values.items()}}}
+        grouped = {"$group": {"_id": {name: f"${name}" for name in names}}}
 
         def place_of(expression: ExpressionNode) -> str:
             return next(_GROUPED + n for n, c in zip(names, columns, strict=True) if same(c, expression))
 
         ordered = self._sorted(query.order, lambda expression: f"${place_of(expression)}")
-        return [match, grouped, *ordered, *self._page()], lambda document: tuple(map(document["_id"].get, names))
+        return [match, computed, grouped, *ordered, *self._page()], lambda document: tuple(
+            map(document["_id"].get, names)
+        )
 
     def _order(self) -> Sequence[Order]:
         """With a limit or offset the key decides what the order leaves open."""
@@ -252,6 +260,10 @@ class Reading:
             yield {"$skip": self.query.offset}
         if self.query.limit is not None:
             yield {"$limit": self.query.limit}
+
+
+def _as_it_is(row: Stored) -> Stored:
+    return row
 
 
 def _moved(part: Order) -> bool:

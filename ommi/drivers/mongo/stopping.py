@@ -24,6 +24,10 @@ Kill = Callable[[Any], Coroutine[Any, Any, bool]]
 """Stops what the server does for a session, and ends its transaction; whether the server could be told."""
 
 _SECONDS: Final = 0.1
+_UNKNOWN: Final = (
+    "a write was sent, and stopped while the server did not answer; look in the database whether it happened "
+    "before trying again"
+)
 _BY_SCOPE: Final = ("Cancelled by cancel scope ", "Cancelled via cancel scope ")  # the older and the newer anyio
 
 
@@ -31,14 +35,15 @@ _BY_SCOPE: Final = ("Cancelled by cancel scope ", "Cancelled via cancel scope ")
 class Stop:
     """Where a call says what session it uses while that may be stopped, and learns whether it was.
 
-    `patience`: the seconds it is given to end by itself.
+    `patience`: the seconds it is given to end by itself. `writes`: without an answer, nobody knows what it did.
     """
 
-    __slots__ = ("asked", "killing", "patience", "session")
+    __slots__ = ("asked", "killing", "patience", "session", "writes")
 
     def __init__(self) -> None:
         self.session: Any = None
         self.patience = 0.0
+        self.writes = False
         self.asked = False
         self.killing: asyncio.Task[bool] | None = None
 
@@ -66,6 +71,8 @@ async def to_its_end(
     except asyncio.CancelledError as cancelled:
         by_scope = await _ended(asyncio.ensure_future(_stop(task, stop, kill)), _names_a_scope(cancelled))
         error = None if task.cancelled() else task.exception()
+        if task.cancelled() and stop.writes and keeps is not False and by_scope:
+            raise CommitUnknown(_UNKNOWN) from None
         if task.cancelled() or keeps is False or (error is not None and not isinstance(error, CommitUnknown)):
             raise
         if keeps is None and not (by_scope and anyio.current_effective_deadline() == -math.inf):

@@ -89,7 +89,8 @@ class Writer:
                 raise required(schema, missing)
         await self._add(shape, documents)
         await References(self.tables, self.session).added(shape, documents)
-        return [shape.answer(document, schema.assigned) for document in documents]
+        answering = shape.answering(schema.assigned)
+        return [answering(document) for document in documents]
 
     async def _add(self, shape: Shape, documents: Sequence[Document]) -> None:
         collection = self.collections[shape.schema.table]

@@ -135,6 +135,12 @@ class Ordering(DatabaseTests):
         found = await succeeds(tied, find(Sample, whole == 3).order_by(Sample.id).select(Sample.id, whole, count).all())
         assert found == [(1, 3, 1), (4, 3, 0)]
 
+    async def test_distinct_computations_with_a_field_that_stands_in_them_twice(self, db: Ommi) -> None:
+        await succeeds(db, add_all([Sample(1, text="a"), Sample(2, text="a"), Sample(3)]))
+        twice = find(Sample).select(col(Sample.text).coalesce(col(Sample.text))).distinct()
+        assert sorted(await succeeds(db, twice.all()), key=repr) == [("a",), (None,)]
+        assert await succeeds(db, twice.count()) == 2
+
     async def test_distinct_rows(self, tied: Ommi) -> None:
         found = await succeeds(tied, find(Sample).order_by(whole).select(whole).distinct().all())
         assert found == [(None,), (1,), (2,), (3,)]
