@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, final
 
 from ommi.drivers.memory.evaluate import Evaluation
-from ommi.drivers.mongo.client import Collections, Session
+from ommi.drivers.mongo.client import Collections, Session, drained
 from ommi.drivers.mongo.documents import Document, Shape, Stored
 from ommi.drivers.mongo.forms import constant
 from ommi.drivers.mongo.grouping import Groups
@@ -46,25 +46,34 @@ class Reading:
         if query.link is not None and self.linked is not None:
             pipeline, make = self._through(query.link, self.linked)
             return await collections.aggregate(query.link.schema.table, pipeline, session, make)
+        cursor, make = await self.open(collections, session, 0)
+        found = await drained(cursor, make)
+        return self._row_of_nothing() if query.group is not None and not found else found
+
+    async def open(
+        self, collections: Collections, session: Session, batch: int
+    ) -> tuple[Any, Callable[[Document], Stored]]:
+        """A cursor of the documents of a query without a link, and what makes a row of one."""
+        query = self.query
         table = query.schema.table
         if query.group is not None:
             pipeline, make = self._groups(query.group)
-            found = await collections.aggregate(table, pipeline, session, make)
-            return found or self._row_of_nothing()
+            return await collections.aggregating(table, pipeline, session, batch), make
         if not self._plain:
             pipeline, make = self._pipeline()
-            return await collections.aggregate(table, pipeline, session, make)
+            return await collections.aggregating(table, pipeline, session, batch), make
         projection, make = self._projection()
-        return await collections.find(
+        cursor = collections.finding(
             table,
             self.translation.filter(query.where),
             session,
-            make,
             projection=projection,
             sort=self._by_columns(),
             skip=query.offset or 0,
             limit=query.limit or 0,
+            batch=batch,
         )
+        return cursor, make
 
     async def count(self, collections: Collections, session: Session) -> int:
         """How many rows there are."""
