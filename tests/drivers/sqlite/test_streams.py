@@ -1,6 +1,8 @@
 """Streams of SQLite: rows put aside, connections kept and given back, statements stopped."""
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,10 @@ from ommi.drivers.sqlite.driver import SQLiteDriver
 from ommi.query.statements import Select
 from ommi.schema import Row
 from ommi.testing import succeeds
+from ommi.testing.faults.running import is_native
 from ommi.transactions import TransactionOptions
 
-from .conftest import NUMBERS, USERS, ReadForever, User, count, insert, opened, raw, until, users
+from .conftest import NUMBERS, USERS, Gate, ReadForever, User, count, insert, opened, raw, until, users
 
 pytestmark = pytest.mark.anyio
 
@@ -125,6 +128,36 @@ async def test_a_stream_cancelled_while_it_is_opened_leaves_its_connection_as_ne
                 await driver.execute(insert(f"new {turns}"))
                 await until(lambda: driver.in_use == 0)
                 assert await driver.execute(count()) == 4 + turns
+
+
+async def test_a_connection_that_comes_after_a_cancellation_is_given_back_with_its_query_closed(tmp_path: Path) -> None:
+    gate, undone, kept = Gate(), list[Any](), list[Any]()
+    async with opened(SQLiteDriver(tmp_path / "test.db", readers=1)) as driver:
+        readers = driver._readers
+        assert readers is not None
+
+        async def take() -> None:
+            task = asyncio.current_task() if is_native() else None
+            with anyio.CancelScope() as scope, suppress(asyncio.CancelledError):
+                stop.append(scope.cancel if task is None else task.cancel)
+                kept.append(await readers.lease(gate, undo=undone.append))
+            if task is not None:
+                task.uncancel()
+            for lease in kept:  # what a scope cancels is given all the same: it cancels again
+                with anyio.CancelScope(shield=True):
+                    await lease.roll_back()
+
+        stop: list[Callable[[], object]] = []
+        async with anyio.create_task_group() as group:
+            group.start_soon(take)
+            await until(gate.started.is_set)
+            stop[0]()
+            await checkpoint()
+            gate.opened.set()
+        await until(lambda: driver.in_use == 0)
+        assert len(undone) + len(kept) == 1
+        assert bool(undone) is is_native()
+        assert await driver.execute(count()) == 0
 
 
 async def test_a_cancelled_stream_stops_its_statement(driver: SQLiteDriver) -> None:
