@@ -78,6 +78,7 @@ class Contender(Protocol[M]):
     async def insert(self, made: M, /) -> int: ...
     async def insert_many(self, made: list[M], /) -> int: ...
     async def fetch(self) -> Sequence[M]: ...
+    async def stream(self) -> int: ...
     async def get(self, key: int) -> M: ...
     async def get_at_once(self, key: int) -> M: ...
     async def page(self, age: int) -> Sequence[M]: ...
@@ -126,6 +127,14 @@ class RawAiosqlite(Plain):
 
     async def fetch(self) -> list[Record]:
         return [stored(row) for row in await self.connection.execute_fetchall(SELECT)]
+
+    async def stream(self) -> int:
+        count = 0
+        async with self.connection.execute(SELECT) as cursor:
+            async for row in cursor:
+                stored(row)
+                count += 1
+        return count
 
     async def get(self, key: int) -> Record:
         (row,) = await self.connection.execute_fetchall(f"{SELECT} WHERE id = ?", (key,))
@@ -208,6 +217,14 @@ class RawTight(Plain):
     async def fetch(self) -> list[Record]:
         found: list[Record] = await self.call(lambda: [stored(row) for row in self.connection.execute(SELECT)])
         return found
+
+    async def stream(self) -> int:
+        cursor = await self.call(lambda: self.connection.execute(SELECT))
+        count = 0
+        while some := await self.call(lambda: [stored(row) for row in cursor.fetchmany(1000)]):
+            for _ in some:
+                count += 1
+        return count
 
     async def get(self, key: int) -> Record:
         (row,) = await self.call(lambda: self.connection.execute(f"{SELECT} WHERE id = ?", (key,)).fetchall())
@@ -295,6 +312,13 @@ class WithOmmi(Plain):
 
     async def fetch(self) -> list[Record]:
         return (await self.database.run(find(Record).all())).unwrap()
+
+    async def stream(self) -> int:
+        count = 0
+        async with self.database.open(find(Record).stream()) as rows:
+            async for _ in rows:
+                count += 1
+        return count
 
     async def get(self, key: int) -> Record:
         return (await self.database.run(find(Record).where(lambda r: r.id == key).one())).unwrap()

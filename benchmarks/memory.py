@@ -1,4 +1,4 @@
-"""The memory of `.all()`: how much a process grows while it reads, against the objects it then holds."""
+"""Memory: how much a process grows while `.all()` reads, against the objects it then holds, and while a stream does."""
 
 from __future__ import annotations
 
@@ -31,6 +31,16 @@ async def _measure(path: Path, rows: int) -> dict[str, float]:
     return {"rows": rows, "bytes per row while reading": grown * 1024 / rows}
 
 
+async def _stream(path: Path, rows: int) -> dict[str, float]:
+    contender = WithOmmi()
+    await contender.open(path)
+    before = _peak()
+    assert await contender.stream() == rows
+    grown = _peak() - before
+    await contender.close()
+    return {"rows": rows, "kilobytes a stream takes": grown}
+
+
 async def _hold(path: Path, rows: int) -> dict[str, float]:
     before = _peak()
     held = list(records(rows))
@@ -50,7 +60,7 @@ async def _fill(path: Path, rows: int) -> dict[str, float]:
 
 def main(step: str, path: str, rows: str) -> None:
     """One step in this process; prints JSON."""
-    steps = {"fill": _fill, "read": _measure, "hold": _hold}
+    steps = {"fill": _fill, "read": _measure, "hold": _hold, "stream": _stream}
     print(json.dumps(anyio.run(steps[step], Path(path), int(rows))))
 
 
@@ -61,7 +71,13 @@ if __name__ == "__main__":
         import subprocess
 
         with TemporaryDirectory() as folder:
+
+            def measured(step: str, rows: int) -> None:
+                command = [sys.executable, "-m", "benchmarks.memory", step, f"{folder}/{rows}.db", str(rows)]
+                subprocess.run(command, check=True)
+
             for step in ("fill", "hold", "read"):
-                subprocess.run(
-                    [sys.executable, "-m", "benchmarks.memory", step, f"{folder}/memory.db", "300000"], check=True
-                )
+                measured(step, 300_000)
+            for rows in (10_000, 100_000, 1_000_000):
+                measured("fill", rows)
+                measured("stream", rows)

@@ -57,6 +57,14 @@ class RawAsyncpg(Plain):
     async def fetch(self) -> list[Record]:
         return [Record(*row) for row in await self.connection.fetch(_SELECT)]
 
+    async def stream(self) -> int:
+        count = 0
+        async with self.connection.transaction():
+            async for row in self.connection.cursor(_SELECT, prefetch=1000):
+                Record(*row)
+                count += 1
+        return count
+
     async def get(self, key: int) -> Record:
         return Record(*await self.connection.fetchrow(f"{_SELECT} WHERE id = $1", key))
 

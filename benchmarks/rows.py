@@ -15,6 +15,7 @@ __all__ = ["ROWS", "Row"]
 
 Row = Callable[[Contender[Any]], Awaitable[float]]
 _FILLED = 10_000
+_STREAMED = 300_000
 
 
 async def _filled(contender: Contender[Any], count: int = _FILLED) -> None:
@@ -49,6 +50,18 @@ async def fetch(contender: Contender[Any]) -> float:
     spent = time.perf_counter() - start
     assert len(found) == _FILLED
     check(found[4321], 4321)
+    return spent
+
+
+async def stream(contender: Contender[Any]) -> float:
+    """Read 300,000 records as objects, one after the other."""
+    for begin in range(0, _STREAMED, 30_000):
+        some = [contender.made(record(number)) for number in range(begin, begin + 30_000)]
+        assert await contender.insert_many(some) == len(some)
+    start = time.perf_counter()
+    count = await contender.stream()
+    spent = time.perf_counter() - start
+    assert count == _STREAMED
     return spent
 
 
@@ -199,6 +212,7 @@ ROWS: dict[str, Row] = {
     "insert one, autocommit": insert_one,
     "bulk insert 10,000": insert_many,
     "fetch 10,000 as objects": fetch,
+    "stream 300,000": stream,
     "get by key": get,
     "3 conditions, order, limit 20": page,
     "update by key": update,

@@ -6,7 +6,7 @@ Start with `ommi_model`, `find`, `add`, `effect` and `Ommi`; the README shows th
 from returns.result import Failure, Success
 
 from ommi.block import Transaction
-from ommi.bound import BoundEffect, BoundQuery, BoundRows
+from ommi.bound import BoundEffect, BoundQuery, BoundRows, BoundStream
 from ommi.database import Ommi, requires_database
 from ommi.effects.catching import catch
 from ommi.effects.effect import Effect, Outcome
@@ -15,13 +15,14 @@ from ommi.effects.grouping import Grouped
 from ommi.effects.joining import Joined
 from ommi.effects.many import attempt, bracket, gather, race, sleep, traverse, validate
 from ommi.effects.native import execute, mongo, sql
-from ommi.effects.operations import add, add_all, advisory_lock, delete, reload, save, upsert, upsert_all
+from ommi.effects.operations import add, add_all, add_stream, advisory_lock, delete, reload, save, upsert, upsert_all
 from ommi.effects.paging import Page
 from ommi.effects.pointfree import alt, bind, lash, map_, tap
 from ommi.effects.program import Prog, effect
 from ommi.effects.related import LoadState, Related, ToMany, ToOne
 from ommi.effects.rows import Rows
 from ommi.effects.schedule import Schedule
+from ommi.effects.stream import Stream
 from ommi.effects.subqueries import exists_
 from ommi.errors import (
     CheckViolation,
@@ -71,6 +72,7 @@ from ommi.models import (
     ref,
 )
 from ommi.models.aliases import alias
+from ommi.opened import OpenStream
 from ommi.query.aggregates import avg, count, max_, min_, sum_
 from ommi.query.expressions import Column, Expression, Predicate, all_of, any_of, col, not_
 from ommi.query.optional import optional
@@ -84,6 +86,7 @@ __all__ = [
     "BoundEffect",
     "BoundQuery",
     "BoundRows",
+    "BoundStream",
     "BsonDate",
     "Check",
     "CheckViolation",
@@ -117,6 +120,7 @@ __all__ = [
     "Ommi",
     "OmmiError",
     "OnDelete",
+    "OpenStream",
     "Outcome",
     "Page",
     "PermissionDenied",
@@ -135,6 +139,7 @@ __all__ = [
     "StaleRecord",
     "StatementTimeout",
     "StoreAs",
+    "Stream",
     "Success",
     "ToMany",
     "ToOne",
@@ -151,6 +156,7 @@ __all__ = [
     "Version",
     "add",
     "add_all",
+    "add_stream",
     "advisory_lock",
     "alias",
     "all_of",

@@ -14,14 +14,16 @@ from typing_extensions import TypeVar
 from ommi.effects.effect import Await, Bind, Effect, Fail, Succeed, Transact
 from ommi.effects.related import Runner
 from ommi.effects.schedule import Schedule
+from ommi.effects.stream import Stream
 from ommi.errors import OmmiError, StatementTimeout
+from ommi.opened import OpenStream
 from ommi.runtime.background import start
 from ommi.runtime.calls import Ending, Mark, Marking
-from ommi.runtime.fibers import OpenTransaction, Outcome
+from ommi.runtime.fibers import OpenTransaction, Outcome, Point
 from ommi.runtime.pump import Pump
 from ommi.runtime.trace import Traced
 from ommi.runtime.turns import Turn, current_turn, enter, leave
-from ommi.session import Session, check_effect, outcome
+from ommi.session import Session, check_effect, check_stream, outcome
 from ommi.transactions import TransactionOptions
 
 __all__ = ["Transaction"]
@@ -55,7 +57,7 @@ class Transaction(Session):
         self._pump = pump
         self._options = options
         self._check_open = check_open
-        self._marks: dict[str, tuple[str, tuple[int, int, int]]] = {}
+        self._marks: dict[str, tuple[str, Point]] = {}
         self._block: _Block | None = None
 
     async def __aenter__(self) -> Self:
@@ -99,6 +101,11 @@ class Transaction(Session):
             ended, asked = await self._pump.traced(effect, self._turn())
             return Traced(outcome(ended), asked)
         return outcome(await self._pump.join(effect, self._turn()))
+
+    def open(self, stream: Stream[T, Any], /) -> OpenStream[T]:
+        """A stream to be read as part of this transaction, on its connection."""
+        check_stream(stream)
+        return OpenStream(stream, self._pump, self, self._turn)
 
     def transaction(self, options: TransactionOptions | None = None, /) -> Transaction:
         """A nested block: undone alone when an exception leaves it."""

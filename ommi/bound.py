@@ -22,14 +22,16 @@ from ommi.effects.related import ToMany, ToOne, adopt
 from ommi.effects.rows import Rows, not_run
 from ommi.effects.schedule import Schedule
 from ommi.effects.selecting import Scalar
+from ommi.effects.stream import CHUNK, Attached, Stream
 from ommi.errors import ConstraintViolation, DatabaseError, MultipleFound, NotFound
 from ommi.query.expressions import Expression, Order, Predicate
 from ommi.transactions import IsolationLevel
 
 if TYPE_CHECKING:
+    from ommi.opened import OpenStream
     from ommi.session import Session
 
-__all__ = ["BoundEffect", "BoundGrouped", "BoundJoined", "BoundQuery", "BoundRows", "Fetch", "FetchRows"]
+__all__ = ["BoundEffect", "BoundGrouped", "BoundJoined", "BoundQuery", "BoundRows", "BoundStream", "Fetch", "FetchRows"]
 
 T_co = TypeVar("T_co", covariant=True)
 E_co = TypeVar("E_co", covariant=True)
@@ -186,6 +188,66 @@ class BoundEffect(Binding[T_co, E_co]):
 
 
 @final
+class BoundStream(Attached[T_co, E_co]):
+    """A stream and the database to read it from; what is made of it stays bound."""
+
+    __slots__ = ("database", "source")
+
+    source: Stream[T_co, E_co]
+
+    def __init__(self, source: Stream[T_co, E_co], database: Session) -> None:
+        self.source = source
+        self.database = database
+
+    def open(self) -> OpenStream[T_co]:
+        """The stream to be read: `async with db.find(User).stream().open() as rows:`."""
+        return self.database.open(self.source)
+
+    def _bound(self, stream: Stream[U, E2]) -> BoundStream[U, E2]:
+        return BoundStream(stream, self.database)
+
+    def map(self, function: Callable[[T_co], U]) -> BoundStream[U, E_co]:
+        return self._bound(self.source.map(function))
+
+    def filter(self, predicate: Callable[[T_co], bool]) -> BoundStream[T_co, E_co]:
+        return self._bound(self.source.filter(predicate))
+
+    def map_effect(self, function: Callable[[T_co], Effect[U, E2]]) -> BoundStream[U, E_co | E2]:
+        return self._bound(self.source.map_effect(function))
+
+    def bind(self, function: Callable[[T_co], Stream[U, E2]]) -> BoundStream[U, E_co | E2]:
+        return self._bound(self.source.bind(function))
+
+    def take(self, count: int) -> BoundStream[T_co, E_co]:
+        return self._bound(self.source.take(count))
+
+    def chunks(self, size: int | None = None) -> BoundStream[list[T_co], E_co]:
+        return self._bound(self.source.chunks(size))
+
+    def retry(
+        self, schedule: Schedule, *, on: tuple[type[Exception], ...] | type[Exception] | None = None
+    ) -> BoundStream[T_co, E_co | DatabaseError]:
+        return self._bound(self.source.retry(schedule, on=on))
+
+    def fold(self, initial: U, function: Callable[[U, T_co], U]) -> BoundEffect[U, E_co]:
+        return BoundEffect(self.source.fold(initial, function), self.database)
+
+    def for_each(self, function: Callable[[T_co], Effect[Any, E2]]) -> BoundEffect[int, E_co | E2]:
+        return BoundEffect(self.source.for_each(function), self.database)
+
+    def to_list(self) -> BoundEffect[list[T_co], E_co]:
+        return BoundEffect(self.source.to_list(), self.database)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, BoundStream):
+            return NotImplemented
+        return self.database is other.database and bool(self.source == other.source)
+
+    def __hash__(self) -> int:
+        return hash((id(self.database), self.source))
+
+
+@final
 class FetchRows(Generic[T]):
     """Plain values, failures raised: for code that is not on the railway yet."""
 
@@ -283,6 +345,10 @@ class BoundRows(Generic[T]):
     def fetch(self) -> FetchRows[T]:
         """The door for code that is not on the railway: plain values, failures raised."""
         return FetchRows(self)
+
+    def stream(self, *, chunk: int = CHUNK) -> BoundStream[T, DatabaseError]:
+        """The rows as a stream."""
+        return BoundStream(self._rows.stream(chunk=chunk), self._database)
 
     def __repr__(self) -> str:
         return f"db.{self._rows!r}"
@@ -656,6 +722,10 @@ class BoundQuery(BoundSelecting[M], Generic[M]):
     def exists(self) -> BoundEffect[bool, DatabaseError]:
         """Whether there is a record."""
         return BoundEffect(self._query.exists(), self._database)
+
+    def stream(self, *, chunk: int = CHUNK) -> BoundStream[M, DatabaseError]:
+        """The records as a stream."""
+        return BoundStream(self._query.stream(chunk=chunk), self._database)
 
     def update(
         self, assignments: Callable[[M], Mapping[Any, Any]] | None = None, /, **named: object

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Literal, Self, overload
+from typing import Any, Literal, Self, overload
 
 from returns.context import RequiresContextFutureResult
 from returns.future import FutureResult
@@ -15,11 +15,14 @@ from ommi.drivers.driver import Driver, Pooled
 from ommi.drivers.registry import driver_for, redacted
 from ommi.effects.effect import Effect
 from ommi.effects.operations import SchemaOperations
+from ommi.effects.stream import Stream
 from ommi.errors import UnsupportedOperation
+from ommi.opened import OpenStream
 from ommi.runtime.clock import Clock, SystemClock
 from ommi.runtime.pump import Pump
 from ommi.runtime.trace import Traced
-from ommi.session import Session, check_effect, outcome
+from ommi.runtime.turns import Turn
+from ommi.session import Session, check_effect, check_stream, outcome
 from ommi.transactions import TransactionOptions
 
 __all__ = ["Ommi", "requires_database"]
@@ -101,6 +104,18 @@ class Ommi(Session):
             ended, asked = await self._pump.traced(effect)
             return Traced(outcome(ended), asked)
         return outcome(await self._pump.run(effect))
+
+    def open(self, stream: Stream[T, Any], /) -> OpenStream[T]:
+        """A stream to be read: `async with db.open(find(User).stream()) as rows:`, `async for user in rows:`.
+
+        It holds a connection of its own; in the body of a transaction it is part of that.
+        """
+        check_stream(stream)
+        return OpenStream(stream, self._pump, self, self._where)
+
+    def _where(self) -> Turn | None:
+        self._check_open()
+        return self._pump.turn()
 
     def transaction(self, options: TransactionOptions | None = None, /) -> Transaction:
         """A transaction as a block: `async with db.transaction() as tx:`; see `Transaction`.

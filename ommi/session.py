@@ -16,16 +16,18 @@ from ommi.effects.finding import Query, find
 from ommi.effects.grouping import Grouped
 from ommi.effects.joining import Joined
 from ommi.effects.native import execute, sql
-from ommi.effects.operations import add, add_all, delete, reload, save, upsert, upsert_all
+from ommi.effects.operations import add, add_all, add_stream, delete, reload, save, upsert, upsert_all
 from ommi.effects.related import Runner
 from ommi.effects.rows import Rows
+from ommi.effects.stream import CHUNK, Source, Stream
 from ommi.errors import ConstraintViolation, DatabaseError, NotFound, StaleRecord
+from ommi.opened import OpenStream
 from ommi.query.expressions import Predicate
 from ommi.runtime.calls import Ending
 from ommi.runtime.fibers import Outcome
 from ommi.runtime.trace import Traced
 
-__all__ = ["Session", "check_effect", "outcome"]
+__all__ = ["Session", "check_effect", "check_stream", "outcome"]
 
 T = TypeVar("T")
 E = TypeVar("E")
@@ -44,6 +46,10 @@ class Session(ABC):
     @abstractmethod
     async def run(self, effect: Effect[T, E], /, *, trace: bool = False) -> Success[T] | Failure[E] | Traced[T, E]:
         """Run an effect: `Success` with its value or `Failure` with its error; with `trace`, in a `Traced`."""
+
+    @abstractmethod
+    def open(self, stream: Stream[T, Any], /) -> OpenStream[T]:
+        """A stream to be read: `async with db.open(find(User).stream()) as rows:`, `async for user in rows:`."""
 
     @property
     def home(self) -> Runner:
@@ -67,6 +73,18 @@ class Session(ABC):
     def add_all(self, records: Iterable[M], /) -> BoundEffect[list[M], ConstraintViolation | DatabaseError]:
         """`add_all`, bound to where it runs."""
         return BoundEffect(add_all(records), self)
+
+    @overload
+    def add_stream(
+        self, source: Stream[Any, E], /, *, chunk: int = CHUNK, flatten: bool = False
+    ) -> BoundEffect[int, E | ConstraintViolation | DatabaseError]: ...
+    @overload
+    def add_stream(
+        self, source: Source[Any], /, *, chunk: int = CHUNK, flatten: bool = False
+    ) -> BoundEffect[int, ConstraintViolation | DatabaseError]: ...
+    def add_stream(self, source: Any, /, *, chunk: int = CHUNK, flatten: bool = False) -> BoundEffect[int, Any]:
+        """`add_stream`, bound to where it runs."""
+        return BoundEffect(add_stream(source, chunk=chunk, flatten=flatten), self)
 
     def save(self, record: M, /) -> BoundEffect[M, NotFound | StaleRecord | ConstraintViolation | DatabaseError]:
         """`save`, bound to where it runs."""
@@ -149,6 +167,8 @@ def check_effect(found: object) -> None:
         return
     if isinstance(found, (Query, Rows, Grouped, Joined, BoundQuery)):
         raise TypeError(f"run takes an effect, and {found!r} is a query: end it with .all(), .one(), .first(), …")
+    if isinstance(found, Stream):
+        raise TypeError(f"run takes an effect, and {found!r} is a stream: end it with .fold(…), .for_each(…), …")
     if isinstance(found, GeneratorType):
         raise TypeError(f"run takes an effect, and {found.__name__}(…) is a generator: put @effect on the function")
     if isinstance(found, CoroutineType):
@@ -158,3 +178,12 @@ def check_effect(found: object) -> None:
         name = getattr(found, "__qualname__", repr(found))
         raise TypeError(f"run takes an effect, and {name} is a function: call it, and give @effect to a program")
     raise TypeError(f"run takes an effect, such as find(User).all(), not {found!r}")
+
+
+def check_stream(found: object) -> None:
+    """`TypeError` for what is no stream, with what to write."""
+    if isinstance(found, Stream):
+        return
+    if isinstance(found, (Query, Rows, BoundQuery)):
+        raise TypeError(f"open takes a stream, and {found!r} is a query: end it with .stream()")
+    raise TypeError(f"open takes a stream, such as find(User).stream(), not {found!r}")

@@ -73,6 +73,16 @@ def test_a_transaction_that_fails_halfway_changes_nothing(printed: str) -> None:
     assert before == after
 
 
+def test_the_week_is_streamed_to_a_file(readable: list[dict[str, str]], tmp_path: Path) -> None:
+    flights("--export", str(tmp_path / "week.csv"))
+    with (tmp_path / "week.csv").open(newline="", encoding="utf-8") as file:
+        found = list(csv.DictReader(file))
+    assert len(found) == len(readable)
+    assert Counter(row["from"] for row in found) == Counter(row["origin"] for row in readable)
+    assert [row["scheduled"] for row in found] == sorted(row["scheduled"] for row in found)
+    assert {row["airline"] for row in found if row["flight"].startswith("B6 ")} == {"JetBlue Airways"}
+
+
 def test_a_kept_database_is_reused(tmp_path: Path) -> None:
     flights("--database", str(tmp_path / "flights.db"))
     assert "6091 flights are there already" in flights("--database", str(tmp_path / "flights.db"))

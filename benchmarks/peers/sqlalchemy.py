@@ -159,6 +159,13 @@ class Orm(_OnEngine):
         async with self.session() as session:
             return (await session.scalars(select(self.record))).all()
 
+    async def stream(self) -> int:
+        count = 0
+        async with self.session() as session:
+            async for _ in await session.stream_scalars(select(self.record).execution_options(yield_per=1000)):
+                count += 1
+        return count
+
     async def get(self, key: int) -> Any:
         async with self.session() as session:
             return await session.get_one(self.record, key)
@@ -247,6 +254,14 @@ class Core(_OnEngine):
     async def fetch(self) -> list[Record]:
         async with self.engine.connect() as connection:
             return [Record(*row) for row in await connection.execute(_SELECT)]
+
+    async def stream(self) -> int:
+        count = 0
+        async with self.engine.connect() as connection:
+            async for row in await connection.stream(_SELECT.execution_options(yield_per=1000)):
+                Record(*row)
+                count += 1
+        return count
 
     async def get(self, key: int) -> Record:
         async with self.engine.connect() as connection:

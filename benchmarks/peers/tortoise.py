@@ -96,6 +96,12 @@ class Tortoise:
     async def fetch(self) -> list[Stored]:
         return list(await Stored.all())
 
+    async def stream(self) -> int:
+        count = 0
+        async for _ in Stored.all():  # it has all of them before the first
+            count += 1
+        return count
+
     async def get(self, key: int) -> Stored:
         return await Stored.get(id=key)
 

@@ -12,7 +12,7 @@ from time import perf_counter
 from typing import TypeVar
 
 from examples import flights
-from examples.flights import load, questions
+from examples.flights import export, load, questions
 from examples.flights.models import Flight, Plane, collection
 from examples.flights.questions import NEW_YORK
 from examples.flights.report import Progress, heading, table
@@ -100,6 +100,16 @@ async def ask(db: Ommi) -> None:
     table(("plane", "year", "model", "seats"), [(p.tail_number, p.year, p.model, p.seats) for p in planes])
 
 
+async def save(db: Ommi, path: Path) -> None:
+    """The week as a file."""
+    heading("The week, streamed to a file")
+    count = await export.write(db, path)
+    with path.open(encoding="utf-8") as file:
+        print(f"  {count} flights, the first of them")
+        for _ in range(4):
+            print(f"    {next(file).rstrip()}")
+
+
 async def replan(db: Ommi) -> None:
     """Two transactions: one goes through, one fails halfway and leaves no trace."""
     for title, hour in (("noon", 12), ("six in the evening", 18)):
@@ -150,19 +160,19 @@ def local(flight: Flight) -> str:
     return f"{flight.scheduled.astimezone(NEW_YORK):%a %d %b %H:%M}"
 
 
-async def main(database: Path) -> None:
+async def main(database: Path, file: Path) -> None:
     async with Ommi.connect(f"sqlite:///{database}") as db:
         await fill(db)
         await ask(db)
+        await save(db, file)
         await replan(db)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m examples.flights", description=flights.__doc__)
     parser.add_argument("--database", type=Path, metavar="PATH", help="keep the database here; a second run reuses it")
+    parser.add_argument("--export", type=Path, metavar="PATH", help="keep the file with the week's flights here")
     arguments = parser.parse_args()
-    if arguments.database is not None:
-        asyncio.run(main(arguments.database))
-    else:
-        with tempfile.TemporaryDirectory() as directory:
-            asyncio.run(main(Path(directory) / "flights.db"))
+    with tempfile.TemporaryDirectory() as directory:
+        place = Path(directory)
+        asyncio.run(main(arguments.database or place / "flights.db", arguments.export or place / "week.csv"))

@@ -18,6 +18,7 @@ from ommi.values import Storage
 __all__ = [
     "BeginsWithRuns",
     "Capabilities",
+    "Cursor",
     "Driver",
     "Executor",
     "Failed",
@@ -56,8 +57,9 @@ class Capabilities:
 class Request:
     """A statement, and for a `Select` the function that makes the answer of its rows.
 
-    The driver calls `read` once, with an iterable of rows (tuples of stored values) that it may produce while
-    `read` consumes them, in any thread; what `read` raises is the answer. So no second copy of the rows is held.
+    The driver calls `read` once, or for a stream once a chunk, with an iterable of rows (tuples of stored values) that
+    it may produce while `read` consumes them, in any thread; what `read` raises is the answer. So no second copy of the
+    rows is held.
 
     `recoverable`: the program goes on in its transaction if this fails. A database in which a failed statement
     spoils the transaction then needs a savepoint around it, and none around all the others.
@@ -73,6 +75,25 @@ class Request:
     sent: Callable[[str, int], None] | None = None
 
 
+class Cursor(Protocol):
+    """The rows of one `Select`, in order, as they were when it was opened; used by one task at a time."""
+
+    async def next_rows(self) -> list[Any]:
+        """What the request's `read` makes of the next rows: of as many as the chunk has, of fewer only at the end.
+
+        Cancelled: the statement is stopped in the database, too. After an error or a cancellation it is only closed.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Give back what it holds, even when cancelled meanwhile; closing twice is allowed.
+
+        It raises no error of the database: nothing that was read is wrong then, and a transaction that has lost its
+        connection says so at its next step.
+        """
+        ...
+
+
 class Executor(Protocol):
     """Something that runs statements: a driver, each on its own, or one open transaction."""
 
@@ -81,6 +102,14 @@ class Executor(Protocol):
 
         Cancelled: the statement is stopped in the database too, and nothing of it remains, or, inside a
         transaction, that transaction can only be rolled back.
+        """
+        ...
+
+    async def stream(self, request: Request, chunk: int, /) -> Cursor:
+        """Open the rows of a `Select`, to be read so many at a time; `read` gives a list, of as many as there are rows.
+
+        A driver's cursor holds a connection of its own until it is closed. That of a transaction shares its connection
+        with what else runs in it, gives the rows as they were all the same, and is closed with it.
         """
         ...
 

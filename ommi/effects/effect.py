@@ -27,6 +27,9 @@ from ommi.query.statements import Statement
 from ommi.schema import Field, Schema
 from ommi.transactions import IsolationLevel, TransactionOptions
 
+if TYPE_CHECKING:
+    from ommi.effects.stream import Stream
+
 __all__ = ["Effect", "Outcome", "Raises", "Sent"]
 
 T_co = TypeVar("T_co", covariant=True)
@@ -384,6 +387,7 @@ class Answer(Enum):
     RECORDS = "the records inserted, in order"
     SAVED = "the record updated, or StaleRecord or NotFound when no row matched"
     DELETED = "None, or NotFound when no row matched"
+    STREAM = "the records, some at a time"
     GROUPS = "a list of the records of each key that has any, by key"
     PAGE = "a page: the rows, and the cursors of those beside it"
 
@@ -502,6 +506,34 @@ class Prefetch(Effect[T_co, E_co]):
     origin: Origin | None = field(default=None, compare=False)
 
 
+class Folding(Enum):
+    """What a stream comes to."""
+
+    FOLD = "what a function made of each element and of what it had made of those before"
+    LIST = "all elements"
+    EACH = "how many there were"
+    ADDED = "the sum of them: how many records were inserted"
+
+
+@final
+@frozen(repr=False)
+class Fold(Effect[T_co, E_co]):
+    """All elements of a stream, one after the other; `function` and `initial` are for `FOLD`."""
+
+    stream: Stream[Any, Any]
+    how: Folding
+    initial: Any = None
+    function: Callable[[Any, Any], Any] | None = None
+
+
+@final
+@frozen(repr=False)
+class Stepwise(Effect[T_co, E_co]):
+    """Steps of the runtime's own, such as one of a stream that is open."""
+
+    steps: Callable[[Any, Any], Generator[Any, Any, Any]]
+
+
 @final
 @frozen(repr=False)
 class Sleep(Effect[None, Never]):
@@ -521,7 +553,8 @@ Node: TypeAlias = (
     Succeed[Any] | Fail[Any] | Map[Any, Any] | Bind[Any, Any] | Alt[Any, Any] | Lash[Any, Any] | Catch[Any, Any]
     | Swap[Any, Any] | Either[Any] | Do[Any, Any] | Attempt[Any, Any] | Await[Any, Any] | Perform[Any, Any]
     | Gather[Any, Any] | Race[Any, Any] | Transact[Any, Any] | Retry[Any, Any] | Timeout[Any, Any] | Ensure[Any, Any]
-    | Bracket[Any, Any] | AfterCommit[Any, Any] | Prefetch[Any, Any] | Sleep | Binding[Any, Any]
+    | Bracket[Any, Any] | AfterCommit[Any, Any] | Prefetch[Any, Any] | Fold[Any, Any] | Stepwise[Any, Any] | Sleep
+    | Binding[Any, Any]
 )  # fmt: skip
 """Every kind of effect."""
 

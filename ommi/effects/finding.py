@@ -27,6 +27,7 @@ from ommi.effects.rows import (
     whole,
 )
 from ommi.effects.selecting import Selecting
+from ommi.effects.stream import CHUNK, Stream, streamed
 from ommi.errors import ConstraintViolation, DatabaseError, MultipleFound, NotFound
 from ommi.frozen import frozen, replace
 from ommi.models import schema_of
@@ -225,6 +226,13 @@ class Query(Selecting[M], Generic[M]):
     def exists(self) -> Effect[bool, DatabaseError]:
         """Whether there is a record."""
         return Perform(Exists(unlocked(self.query, "exists")), Answer.PLAIN, None, None, None, (), origin())
+
+    def stream(self, *, chunk: int = CHUNK) -> Stream[M, DatabaseError]:
+        """The records as a stream, `chunk` of them at a time: for more than memory should hold.
+
+        What they were prefetched with is loaded with each chunk.
+        """
+        return streamed(Perform(self.query, Answer.STREAM, origin=origin()), chunk, self.related)
 
     def update(
         self, assignments: Callable[[M], Mapping[Any, Any]] | None = None, /, **named: object

@@ -7,14 +7,17 @@ A record is read when the effect is made, so a later change of the instance chan
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from dataclasses import field
+from typing import Any, final, overload
 
 from typing_extensions import TypeVar
 
-from ommi.effects.effect import Answer, Effect, Fail, Perform
+from ommi.effects.effect import Answer, Effect, Fail, Fold, Folding, Perform
 from ommi.effects.finding import Query
 from ommi.effects.origin import origin
-from ommi.errors import ConstraintViolation, DatabaseError, EncodeError, NotFound, StaleRecord
+from ommi.effects.stream import CHUNK, Chunked, Effected, Produced, Source, Stream, again, whole
+from ommi.errors import ConstraintViolation, DatabaseError, EncodeError, NotFound, Origin, StaleRecord
+from ommi.frozen import frozen
 from ommi.models import ModelCollection, global_collection, ordered, ref, schema_of
 from ommi.query.expressions import And, Column, Comparison, Expression, ExpressionNode, Literal, PredicateNode
 from ommi.query.statements import AdvisoryLock, CreateTables, DropTables, Insert, OnConflict, Select, Update
@@ -22,9 +25,21 @@ from ommi.query.statements import Delete as DeleteStatement
 from ommi.schema import Field, Schema
 from ommi.values import DEFAULT, MAX_INT, MIN_INT
 
-__all__ = ["SchemaOperations", "add", "add_all", "advisory_lock", "delete", "reload", "save", "upsert", "upsert_all"]
+__all__ = [
+    "SchemaOperations",
+    "add",
+    "add_all",
+    "add_stream",
+    "advisory_lock",
+    "delete",
+    "reload",
+    "save",
+    "upsert",
+    "upsert_all",
+]
 
 M = TypeVar("M")
+E = TypeVar("E")
 
 
 def add(record: M, /) -> Effect[M, ConstraintViolation | DatabaseError]:
@@ -45,12 +60,56 @@ def add_all(records: Iterable[M], /) -> Effect[list[M], ConstraintViolation | Da
     found, schema = _several(records, "add_all")
     if schema is None:
         return Effect.from_value([])
+    return _insertion(found, schema, tuple(found), origin())
+
+
+def _insertion(
+    records: list[Any], schema: Schema, targets: tuple[Any, ...], built: Origin | None
+) -> Effect[list[Any], ConstraintViolation | DatabaseError]:
     read = schema.codec.read
     try:
-        rows = tuple([read(record) for record in found])
+        rows = tuple([read(record) for record in records])
     except EncodeError as error:
-        return _refused(error)
-    return Perform(Insert(schema, rows), Answer.RECORDS, None, None, None, tuple(found), origin())
+        error.origin = built
+        return Fail(error)
+    return Perform(Insert(schema, rows), Answer.RECORDS, None, None, None, targets, built)
+
+
+@overload
+def add_stream(
+    source: Stream[Any, E], /, *, chunk: int = CHUNK, flatten: bool = False
+) -> Effect[int, E | ConstraintViolation | DatabaseError]: ...
+@overload
+def add_stream(
+    source: Source[Any], /, *, chunk: int = CHUNK, flatten: bool = False
+) -> Effect[int, ConstraintViolation | DatabaseError]: ...
+def add_stream(source: Any, /, *, chunk: int = CHUNK, flatten: bool = False) -> Effect[int, Any]:
+    """Insert the records of a stream, or of an iterable or async iterable, `chunk` of them at a time; how many.
+
+    All or none: it is one transaction, or a part of the one there is, which takes a savepoint; with `flatten`, a part
+    whose failure is that of the whole. The next records are taken when those before are inserted. The instances stay
+    as they are, since their keys would have to be kept until the commit. Of an iterator, such as a generator, hand in
+    the function that makes it.
+    """
+    whole("add_stream(…, chunk=)", chunk)
+    if not isinstance(source, Stream):
+        again(source, "add_stream")
+        source = Produced(source, chunk)
+    inserted: Stream[int, Any] = Effected(Chunked(source, chunk), Inserting(origin()))
+    return Fold(inserted, Folding.ADDED).transactional(flatten=flatten)
+
+
+@final
+@frozen
+class Inserting:
+    """Inserts records, and gives how many; nobody keeps them."""
+
+    origin: Origin | None = field(default=None, compare=False)
+
+    def __call__(self, records: list[Any]) -> Effect[int, ConstraintViolation | DatabaseError]:
+        """An effect of these records, as long as it runs."""
+        found, schema = _several(records, "add_stream")
+        return Effect.from_value(0) if schema is None else _insertion(found, schema, (), self.origin).map(len)
 
 
 def save(record: M, /) -> Effect[M, NotFound | StaleRecord | ConstraintViolation | DatabaseError]:

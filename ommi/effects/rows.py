@@ -10,6 +10,7 @@ from typing_extensions import TypeVar
 from ommi.effects.effect import Answer, Effect, Perform
 from ommi.effects.origin import origin
 from ommi.effects.paging import Page, page_of
+from ommi.effects.stream import CHUNK, Stream, streamed
 from ommi.errors import DatabaseError, MultipleFound, NotFound
 from ommi.frozen import frozen, replace
 from ommi.models.rows import Reading, Selected, SelectedRecord, row_class
@@ -106,6 +107,10 @@ class Rows(Subquery[T_co], Generic[T_co]):
         """Whether there is a row."""
         return Perform(Exists(unlocked(self.query, "exists")), Answer.PLAIN, origin=origin())
 
+    def stream(self, *, chunk: int = CHUNK) -> Stream[T_co, DatabaseError]:
+        """The rows as a stream, `chunk` of them at a time: for more than memory should hold."""
+        return streamed(Perform(self.query, Answer.STREAM, self.reading, origin=origin()), chunk)
+
     def subquery(self) -> Select:
         """The query as a set of values, for `in_`: it selects exactly one column."""
         if self.query.columns is None or len(self.query.columns) != 1:
@@ -145,7 +150,10 @@ Chosen: TypeAlias = Mapping[str, Part] | tuple[Part, ...]
 
 def not_run(query: object) -> str:
     """What to say where a query was used in place of an effect or its rows."""
-    return f"{query!r} is a query: end it with .all(), .one(), .first(), … for an effect, and run that"
+    return (
+        f"{query!r} is a query: end it with .all(), .one(), .first(), … for an effect, and run that, "
+        "or with .stream(), and open that"
+    )
 
 
 def perform(query: Select, answer: Answer) -> Effect[Any, Any]:

@@ -19,6 +19,8 @@ from ommi.effects.effect import (
     Either,
     Ensure,
     Fail,
+    Fold,
+    Folding,
     Gather,
     Lash,
     Map,
@@ -29,6 +31,7 @@ from ommi.effects.effect import (
     Retry,
     Sleep,
     Step,
+    Stepwise,
     Succeed,
     Swap,
     Timeout,
@@ -38,6 +41,21 @@ from ommi.effects.effect import (
 from ommi.effects.paging import asked
 from ommi.effects.related import Related, among
 from ommi.effects.rows import rows_text
+from ommi.effects.stream import (
+    CHUNK,
+    Attached,
+    Bound,
+    Chunked,
+    Effected,
+    Filtered,
+    Mapped,
+    Produced,
+    Retried,
+    Selected,
+    Stream,
+    StreamNode,
+    Taken,
+)
 from ommi.frozen import replace
 from ommi.models.rows import Reading
 from ommi.query.expressions import Literal
@@ -59,7 +77,7 @@ from ommi.schema import Field, Schema
 from ommi.transactions import TransactionOptions
 from ommi.values import DEFAULT
 
-__all__ = ["children", "effect_text", "operation_text"]
+__all__ = ["children", "effect_text", "operation_text", "stream_text"]
 
 _SHOWN = 3
 
@@ -68,7 +86,7 @@ def children(effect: Effect[Any, Any]) -> tuple[Effect[Any, Any], ...]:
     """The effects an effect holds, as far as they are known before it runs."""
     node: Node = effect  # type: ignore[assignment]  # the union is closed
     match node:
-        case Succeed() | Fail() | Do() | Attempt() | Await() | Perform() | Sleep() | Related():
+        case Succeed() | Fail() | Do() | Attempt() | Await() | Perform() | Fold() | Stepwise() | Sleep() | Related():
             return ()
         case Bind(source, Step("apply", Effect() as container)):
             return (source, container)
@@ -125,13 +143,15 @@ def effect_text(effect: Effect[Any, Any]) -> str:
                 suffixes.append(".swap()")
             case Either(source):
                 suffixes.append(".either()")
+            case Transact(Fold(_, Folding.ADDED) as source, TransactionOptions(flatten=flatten)):
+                # add_stream is one transaction
+                return _adding(source, flatten) + "".join(reversed(suffixes))
             case Transact(source, None):
                 suffixes.append(".savepoint()")
             case Transact(source, TransactionOptions() as options):
                 suffixes.append(f".transactional({_options(options)})")
             case Retry(source, schedule, on):
-                only = "" if on is None else f", on=({', '.join(kind.__name__ for kind in on)},)"
-                suffixes.append(f".retry({schedule!r}{only})")
+                suffixes.append(f".retry({schedule!r}{_only(on)})")
             case Timeout(source, seconds):
                 suffixes.append(f".timeout({seconds})")
             case Ensure(source, finalizer):
@@ -244,12 +264,78 @@ def _head(node: Any) -> str:
             return f"{query}.prefetch({', '.join(map(repr, relations))}).{terminal}"
         case Perform():
             return _perform(node)
+        case Fold(Effected(stream, function), Folding.EACH):
+            return f"{stream_text(stream)}.for_each({_function(function)})"
+        case Fold(_, Folding.ADDED):
+            return _adding(node, False)
+        case Fold(stream, Folding.FOLD, initial, function):
+            return f"{stream_text(stream)}.fold({initial!r}, {_function(function)})"
+        case Fold(stream):
+            return f"{stream_text(stream)}.to_list()"
+        case Stepwise(steps):
+            return f"a step of a stream ({_function(steps)})"
         case _:
             raise TypeError(f"{type(node).__name__} is no effect")
 
 
 def _query(query: Select, read: Reading | None) -> str:
     return select_text(query) if read is None else rows_text(query, read)
+
+
+def stream_text(stream: Stream[Any, Any]) -> str:
+    """The stream as it was written."""
+    node: StreamNode = stream  # type: ignore[assignment]  # the union is closed
+    match node:
+        case Selected(perform, chunk, relations):
+            loaded = f".prefetch({', '.join(map(repr, relations))})" if relations else ""
+            assert isinstance(perform.statement, Select)
+            return f"{_query(perform.statement, perform.read)}{loaded}.stream({_chunk(chunk)})"
+        case Produced(source, chunk, catching):
+            said = [_source_text(node)]
+            said += [f"catching=({', '.join(kind.__name__ for kind in catching)},)"] if catching else []
+            return f"Stream.from_iterable({', '.join([*said, *filter(None, [_chunk(chunk)])])})"
+        case Mapped(source, function):
+            return f"{stream_text(source)}.map({_function(function)})"
+        case Filtered(source, predicate):
+            return f"{stream_text(source)}.filter({_function(predicate)})"
+        case Effected(source, function):
+            return f"{stream_text(source)}.map_effect({_function(function)})"
+        case Bound(source, function):
+            return f"{stream_text(source)}.bind({_function(function)})"
+        case Taken(source, count):
+            return f"{stream_text(source)}.take({count})"
+        case Chunked(source, size):
+            return f"{stream_text(source)}.chunks({'' if size is None else size})"
+        case Retried(source, schedule, on):
+            return f"{stream_text(source)}.retry({schedule!r}{_only(on)})"
+        case Attached():
+            return stream_text(node.source)
+        case _:
+            assert_never(node)
+
+
+def _adding(fold: Fold[Any, Any], flatten: bool) -> str:
+    assert isinstance(fold.stream, Effected)
+    assert isinstance(fold.stream.source, Chunked)
+    size = fold.stream.source.size
+    said = [_source_text(fold.stream.source.source), _chunk(size or CHUNK), "flatten=True" if flatten else ""]
+    return f"add_stream({', '.join(filter(None, said))})"
+
+
+def _source_text(stream: Stream[Any, Any]) -> str:
+    """What was handed in: a stream, or where elements come from."""
+    if not isinstance(stream, Produced):
+        return stream_text(stream)
+    source = stream.source
+    return _several(source, repr) if isinstance(source, (list, tuple)) else _function(source)
+
+
+def _chunk(chunk: int) -> str:
+    return "" if chunk == CHUNK else f"chunk={chunk}"
+
+
+def _only(on: tuple[type[Exception], ...] | None) -> str:
+    return "" if on is None else f", on=({', '.join(kind.__name__ for kind in on)},)"
 
 
 def _perform(perform: Perform[Any, Any]) -> str:

@@ -19,15 +19,18 @@ __all__ = [
     "Begin",
     "Call",
     "Cancel",
+    "CloseCursor",
     "Command",
     "Commit",
     "Completed",
     "Ending",
     "Execute",
+    "Fetch",
     "Fill",
     "Group",
     "Mark",
     "Marking",
+    "OpenCursor",
     "Pause",
     "Rollback",
     "Watch",
@@ -79,6 +82,43 @@ class Execute(_Call):
         self.transaction = transaction
         self.recoverable = recoverable
         self.fills: tuple[Fill, ...] = ()
+
+
+@final
+class OpenCursor(_Call):
+    """Open the rows of a query, to be read `chunk` at a time; its value is the cursor that later calls carry."""
+
+    __slots__ = ("chunk", "perform", "recoverable", "transaction")
+
+    def __init__(
+        self, perform: Perform[Any, Any], chunk: int, transaction: OpenTransaction | None, recoverable: bool
+    ) -> None:
+        self.perform = perform
+        self.chunk = chunk
+        self.transaction = transaction
+        self.recoverable = recoverable
+
+
+@final
+class Fetch(_Call):
+    """The next records of a cursor: a list, shorter than the chunk at the end."""
+
+    __slots__ = ("cursor", "perform", "transaction")
+
+    def __init__(self, cursor: Any, perform: Perform[Any, Any], transaction: OpenTransaction | None) -> None:
+        self.cursor = cursor
+        self.perform = perform
+        self.transaction = transaction
+
+
+@final
+class CloseCursor(_Call):
+    """Close a cursor; only a bug makes it fail."""
+
+    __slots__ = ("cursor",)
+
+    def __init__(self, cursor: Any) -> None:
+        self.cursor = cursor
 
 
 @final
@@ -211,7 +251,9 @@ class Cancel:
         self.call = call
 
 
-Call: TypeAlias = Execute | Begin | Commit | Rollback | Marking | Pause | Awaiting | Watch | Batch
+Call: TypeAlias = (
+    Execute | OpenCursor | Fetch | CloseCursor | Begin | Commit | Rollback | Marking | Pause | Awaiting | Watch | Batch
+)
 Command: TypeAlias = Call | Cancel
 Completed: TypeAlias = tuple[Call | None, Ending, Any]
 """A call with its end; `None` in place of the call says that the whole program is cancelled."""

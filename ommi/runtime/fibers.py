@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from typing import Any, TypeAlias, final
+from typing import Any, NamedTuple, Protocol, TypeAlias, final
 
 from ommi.effects.effect import Effect
 from ommi.errors import ConnectionLost, LockTimeout, StatementTimeout, TransactionConflict
@@ -15,8 +15,10 @@ __all__ = [
     "Fiber",
     "Fork",
     "Joined",
+    "OpenRows",
     "OpenTransaction",
     "Outcome",
+    "Point",
     "Program",
     "Scope",
     "ScopeSteps",
@@ -30,6 +32,21 @@ ScopeSteps: TypeAlias = "Generator[Effect[Any, Any] | Call | Fork, Outcome, Outc
 """A scope in the making: it yields an effect to run, a call to make or fibers to fork, and is sent the outcome."""
 
 
+class OpenRows(Protocol):
+    """A cursor in a transaction; `over` when the savepoint that it was opened in was rolled back."""
+
+    over: bool
+
+
+class Point(NamedTuple):
+    """How far a transaction is: how much is to be done after its commit, and what is open in it."""
+
+    after: int = 0
+    fills: int = 0
+    loads: int = 0
+    streams: tuple[OpenRows, ...] = ()
+
+
 @final
 class OpenTransaction:
     """A transaction that fibers run in.
@@ -38,7 +55,7 @@ class OpenTransaction:
     handler has dealt with so far.
     """
 
-    __slots__ = ("after", "doomed", "failed", "fills", "handle", "loads", "options", "savepoints")
+    __slots__ = ("after", "doomed", "failed", "fills", "handle", "loads", "options", "savepoints", "streams")
 
     def __init__(self, handle: Any, options: TransactionOptions) -> None:
         self.handle = handle
@@ -48,15 +65,18 @@ class OpenTransaction:
         self.after: list[Effect[Any, Any]] = []
         self.fills: list[Fill] = []
         self.loads: list[tuple[Cell, Entry]] = []
+        self.streams: list[OpenRows] = []
         self.savepoints = 0
 
-    def point(self) -> tuple[int, int, int]:
+    def point(self) -> Point:
         """How far it is, for `undone`."""
-        return len(self.after), len(self.fills), len(self.loads)
+        return Point(len(self.after), len(self.fills), len(self.loads), tuple(self.streams))
 
-    def undone(self, point: tuple[int, int, int] = (0, 0, 0)) -> None:
+    def undone(self, point: Point | None = None) -> None:
         """What was done since a point was rolled back, and with it what was to happen after the commit."""
-        after, fills, loads = point
+        after, fills, loads, streams = point or Point()
+        for stream in self.streams:
+            stream.over = stream.over or stream not in streams
         del self.after[after:], self.fills[fills:]
         for cell, entry in self.loads[loads:]:
             cell.drop(entry)

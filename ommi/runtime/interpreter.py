@@ -31,6 +31,7 @@ from ommi.effects.effect import (
     Either,
     Ensure,
     Fail,
+    Fold,
     Gather,
     Lash,
     Map,
@@ -40,6 +41,7 @@ from ommi.effects.effect import (
     Race,
     Retry,
     Sleep,
+    Stepwise,
     Succeed,
     Swap,
     Timeout,
@@ -48,9 +50,9 @@ from ommi.effects.effect import (
 from ommi.effects.related import Related
 from ommi.errors import StatementTimeout
 from ommi.query.statements import is_write
-from ommi.runtime import loading, scopes
+from ommi.runtime import loading, scopes, streaming
 from ommi.runtime.ahead import forget, look_ahead, reads, take_turn, wake
-from ommi.runtime.calls import Awaiting, Call, Cancel, Command, Ending, Execute, Marking, Pause
+from ommi.runtime.calls import Awaiting, Call, Cancel, Command, Ending, Execute, Fetch, Marking, OpenCursor, Pause
 from ommi.runtime.clock import Clock
 from ommi.runtime.fibers import Fiber, Fork, Joined, OpenTransaction, Outcome, Program, Scope, dooms, fill
 from ommi.runtime.perform import is_sure
@@ -245,6 +247,10 @@ class Machine:
                 steps = scopes.bracket(fiber, node)
             case AfterCommit():
                 steps = scopes.after_commit(fiber, node)
+            case Fold():
+                steps = streaming.fold(fiber, node, self)
+            case Stepwise(steps=make):
+                steps = make(fiber, self)
             case Succeed() | Map() | Bind() | Alt() | Lash() | Catch() | Swap() | Either() | Do() | Perform():
                 raise AssertionError(f"{type(node).__name__} is evaluated in advance()")
             case _:
@@ -299,7 +305,10 @@ class Machine:
         if (
             transaction is not None
             and transaction.doomed is not None
-            and (isinstance(call, (Execute, Marking)) or (isinstance(call, Awaiting) and not call.shielded))
+            and (
+                isinstance(call, (Execute, OpenCursor, Fetch, Marking))
+                or (isinstance(call, Awaiting) and not call.shielded)
+            )
         ):
             return DOOM, transaction.doomed
         call.fiber = fiber
@@ -343,6 +352,11 @@ class Machine:
                 transaction.doom(payload)
             elif ending is ERROR and is_write(call.perform.statement):
                 transaction.failed = payload
+        elif isinstance(call, (OpenCursor, Fetch)) and transaction is not None:
+            if ending is CANCELLED:
+                transaction.doom(_interrupted(call))
+            elif ending is DOOM or (ending is ERROR and dooms(payload)):
+                transaction.doom(payload)
         elif isinstance(call, Marking) and transaction is not None:
             if ending is CANCELLED:
                 error = StatementTimeout("a savepoint was stopped halfway, so its transaction was rolled back")
@@ -353,7 +367,7 @@ class Machine:
             ending is ERROR
             and transaction is not None
             and transaction.doomed is not None
-            and isinstance(call, (Execute, Awaiting))
+            and isinstance(call, (Execute, OpenCursor, Fetch, Awaiting))
         ):
             ending, payload = DOOM, transaction.doomed
         self.ready.append((fiber, None, ending, payload))
@@ -418,7 +432,7 @@ class Machine:
                 self.ready.append((one, None, CANCELLED, None))
 
 
-def _interrupted(call: Execute) -> BaseException:
+def _interrupted(call: Execute | OpenCursor | Fetch) -> BaseException:
     from ommi.effects.text import operation_text
 
     return StatementTimeout(

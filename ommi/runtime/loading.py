@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ommi.effects.effect import Prefetch
 from ommi.effects.paging import Page
 from ommi.effects.related import Related, load_many
-from ommi.errors import EncodeError, NotFound
+from ommi.errors import EncodeError, NotFound, Origin
 from ommi.models.relations import Relation
 from ommi.models.remembered import Cell, Entry, Flight
 from ommi.runtime.calls import Ending, Execute, Watch
@@ -16,7 +16,7 @@ from ommi.runtime.fibers import Fiber, OpenTransaction, Outcome, ScopeSteps
 if TYPE_CHECKING:
     from ommi.runtime.interpreter import Machine
 
-__all__ = ["prefetch", "related"]
+__all__ = ["load", "prefetch", "related"]
 
 VALUE, ERROR, DOOM, DEFECT, CANCELLED, NOT_MADE = Ending
 
@@ -79,9 +79,22 @@ def prefetch(fiber: Fiber, node: Prefetch[Any, Any], machine: Machine) -> ScopeS
         return ending, payload
     found = payload.rows if isinstance(payload, Page) else payload
     records = found if isinstance(found, list) else [] if found is None else [found]
-    reached: dict[type[Any], list[Any]] = {node.model: list(records)}
+    loaded = yield from load(fiber, records, node.model, node.relations, node.origin, machine)
+    return (VALUE, payload) if loaded[0] is VALUE else loaded
+
+
+def load(
+    fiber: Fiber,
+    records: list[Any],
+    model: type[Any],
+    relations: tuple[Relation, ...],
+    origin: Origin | None,
+    machine: Machine,
+) -> ScopeSteps:
+    """What each relation leads to, for all records found so far at once."""
+    reached: dict[type[Any], list[Any]] = {model: list(records)}
     done: dict[Relation, int] = {}
-    for relation in node.relations:
+    for relation in relations:
         joined, begun = relation.joined(), done.get(relation, 0)
         owners = reached.get(relation.model, [])
         done[relation] = len(owners)
@@ -93,11 +106,11 @@ def prefetch(fiber: Fiber, node: Prefetch[Any, Any], machine: Machine) -> ScopeS
         if not cells:
             continue
         keys = tuple(dict.fromkeys([key for _, key in cells]))
-        call = Execute(load_many(joined, keys, node.origin), fiber.transaction, fiber.covered > 0 or machine.in_block)
+        call = Execute(load_many(joined, keys, origin), fiber.transaction, fiber.covered > 0 or machine.in_block)
         ending, groups = yield call
         if ending is not VALUE:
             return ending, groups
         for cell, key in cells:
             _remember(fiber.transaction, cell, Entry(machine.owner, key, groups.get(key, [])))
         reached.setdefault(joined.target.model, []).extend([row for rows in groups.values() for row in rows])
-    return VALUE, payload
+    return VALUE, None

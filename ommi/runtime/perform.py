@@ -98,7 +98,7 @@ def _linked(
 def answer(perform: Perform[Any, Any], reply: Any, storage: Storage) -> tuple[Any, tuple[Fill, ...]]:
     """The value of the operation, and what the instances passed in get; raises the operation's own errors."""
     match perform.answer:
-        case Answer.PLAIN | Answer.ALL | Answer.GROUPS | Answer.PAGE:
+        case Answer.PLAIN | Answer.ALL | Answer.STREAM | Answer.GROUPS | Answer.PAGE:
             return reply, ()
         case Answer.ONE:
             return _only(perform, reply), ()
@@ -125,7 +125,7 @@ def is_sure(perform: Perform[Any, Any]) -> bool:
     if perform.keys is not None:
         return False
     match perform.answer:
-        case Answer.PLAIN | Answer.ALL | Answer.FIRST | Answer.PAGE:
+        case Answer.PLAIN | Answer.ALL | Answer.STREAM | Answer.FIRST | Answer.PAGE:
             return True
         case Answer.RECORD | Answer.RECORDS:
             statement = perform.statement
@@ -155,6 +155,8 @@ def _only(perform: Perform[Any, Any], rows: list[Any]) -> Any:
 def _records(perform: Perform[Any, Any], reply: list[Row], storage: Storage) -> tuple[list[Any], tuple[Fill, ...]]:
     statement = perform.statement
     assert isinstance(statement, Insert)
+    if not perform.targets:  # inserted from a stream: nobody wants the records
+        return reply, ()
     schema = statement.schema
     build = schema.codec.build
     if statement.on_conflict is not None:

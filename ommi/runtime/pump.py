@@ -24,14 +24,17 @@ from ommi.runtime.calls import (
     Begin,
     Call,
     Cancel,
+    CloseCursor,
     Command,
     Commit,
     Completed,
     Ending,
     Execute,
+    Fetch,
     Group,
     Mark,
     Marking,
+    OpenCursor,
     Pause,
     Rollback,
     Watch,
@@ -42,7 +45,7 @@ from ommi.runtime.interpreter import interpret
 from ommi.runtime.perform import answer, request
 from ommi.runtime.trace import Trace
 from ommi.runtime.tracing import Recorder, RecordingDriver, RecordingTransaction
-from ommi.runtime.turns import Turn, current_turn, joining
+from ommi.runtime.turns import Over, Turn, current_turn, joining
 from ommi.runtime.undisturbed import undisturbed
 from ommi.transactions import TransactionOptions
 from ommi.values import Storage
@@ -128,6 +131,33 @@ class Pump:
                 transaction.doom(transaction.failed)
         return ended
 
+    def turn(self) -> Turn | None:
+        """The transaction that the caller is in the body of."""
+        return current_turn(self.home)
+
+    async def belonging(self, effect: Effect[Any, Any], turn: Turn | None) -> Outcome:
+        """Run an effect that belongs to a transaction, or to none, wherever the caller is now."""
+        if turn is None:
+            return await _Run(self, interpret(effect, self.clock, owner=self.home, ahead=self.batching)).finish()
+        # the innermost body of that transaction that the caller is in has the turn of those around it
+        current = current_turn(self.home)
+        inner = current is not None and current.transaction is turn.transaction
+        return await self.join(effect, current if current is not None and inner else turn)
+
+    async def at_last(self, effect: Effect[Any, Any], turn: Turn | None) -> Outcome:
+        """As `belonging`, even when cancelled, which is raised when it is done; nothing, if the transaction is over."""
+        with CancelScope(shield=True):
+            outcome, reason = await undisturbed(self._at_last(effect, turn))
+        if reason is not None:
+            raise reason
+        return outcome
+
+    async def _at_last(self, effect: Effect[Any, Any], turn: Turn | None) -> Outcome:
+        # whoever has the turn, and never gives it back, is not waited for: the end of the transaction is the end of all
+        with anyio.move_on_after(self.shutdown_seconds), suppress(Over):
+            return await self.belonging(effect, turn)
+        return VALUE, None
+
     async def call(self, call: Call) -> Outcome:
         """Make one call. Only a cancellation, or the end of the whole process, is raised."""
         try:
@@ -146,6 +176,18 @@ class Pump:
                         )
                     value, call.fills = answer(perform, reply, storage)
                     return VALUE, value
+                case OpenCursor(perform=perform, transaction=transaction):
+                    if transaction is None:
+                        asked = request(perform, self.driver.storage, None)
+                        return VALUE, await self.driver.stream(asked, call.chunk)
+                    asked = request(perform, self.driver.storage, transaction.options, call.recoverable)
+                    return VALUE, await transaction.handle.stream(asked, call.chunk)
+                case Fetch(cursor=cursor):
+                    return VALUE, await cursor.next_rows()
+                case CloseCursor(cursor=cursor):
+                    with anyio.move_on_after(self.shutdown_seconds, shield=True):
+                        await cursor.close()
+                    return VALUE, None
                 case Begin(options=options):
                     return VALUE, await self.driver.begin(options)
                 case Commit(handle=handle):
@@ -175,7 +217,7 @@ class Pump:
         except OmmiError as error:
             if isinstance(call, Awaiting):
                 return DEFECT, error
-            if isinstance(call, Execute):
+            if isinstance(call, (Execute, OpenCursor, Fetch)):
                 _told(error, call)
                 if call.transaction is not None and not call.transaction.handle.usable:
                     return DOOM, error
@@ -309,7 +351,7 @@ class Pump:
         return (VALUE, result.unwrap()) if isinstance(result, Success) else (ERROR, result.failure())
 
 
-def _told(error: OmmiError, call: Execute) -> OmmiError:
+def _told(error: OmmiError, call: Execute | OpenCursor | Fetch) -> OmmiError:
     """The error, with what was being done and where that was built."""
     error.origin = error.origin or call.perform.origin
     error.operation = error.operation or operation_text(call.perform)

@@ -6,7 +6,7 @@ is `masked` is not interrupted: a cancellation waits until it is through.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ommi.effects.effect import (
@@ -24,6 +24,7 @@ from ommi.effects.effect import (
     Together,
     Transact,
 )
+from ommi.effects.schedule import Schedule
 from ommi.effects.text import effect_text
 from ommi.errors import OmmiError, StatementTimeout, UnsupportedOperation
 from ommi.frozen import replace
@@ -35,8 +36,10 @@ from ommi.transactions import TransactionOptions
 __all__ = [
     "after_commit",
     "bracket",
+    "delays",
     "ensure",
     "gather",
+    "is_again",
     "race",
     "retry",
     "timeout",
@@ -179,17 +182,16 @@ def _note_rollback(payload: Any, ended: Outcome) -> None:
 
 def retry(fiber: Fiber, node: Retry[Any, Any], clock: Clock) -> ScopeSteps:
     """Run again after a failure, from the beginning."""
-    delays = None
+    waits = None
     while True:
         fiber.covered += 1
         ending, payload = yield node.source
         fiber.covered -= 1
-        if ending is not ERROR or not _again(payload, node.on):
+        if ending is not ERROR or not is_again(payload, node.on):
             return ending, payload
-        if delays is None:
-            first = clock.now()
-            delays = node.schedule.delays(clock.random, lambda start=first: clock.now() - start)  # type: ignore[misc]
-        delay = next(delays, None)
+        if waits is None:
+            waits = delays(node.schedule, clock)
+        delay = next(waits, None)
         if delay is None:
             return ending, payload
         if fiber.transaction is not None:
@@ -200,7 +202,14 @@ def retry(fiber: Fiber, node: Retry[Any, Any], clock: Clock) -> ScopeSteps:
                 return slept, reason
 
 
-def _again(error: Any, on: tuple[type[Exception], ...] | None) -> bool:
+def delays(schedule: Schedule, clock: Clock) -> Iterator[float]:
+    """The seconds to wait before each further try, of which the first was made now."""
+    first = clock.now()
+    return schedule.delays(clock.random, lambda: clock.now() - first)
+
+
+def is_again(error: Any, on: tuple[type[Exception], ...] | None) -> bool:
+    """Whether a failure is one to try again after."""
     return isinstance(error, on) if on is not None else isinstance(error, OmmiError) and error.retryable
 
 

@@ -17,7 +17,9 @@ __all__ = ["Operation", "StepKind", "Trace", "TraceStep", "Traced"]
 T_co = TypeVar("T_co", covariant=True)
 E_co = TypeVar("E_co", covariant=True)
 
-StepKind: TypeAlias = OneOf["statement", "begin", "commit", "rollback", "savepoint", "release", "rollback to"]
+StepKind: TypeAlias = OneOf[
+    "statement", "begin", "commit", "rollback", "savepoint", "release", "rollback to", "fetch", "close"
+]
 
 
 @final

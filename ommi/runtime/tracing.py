@@ -6,7 +6,17 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from time import perf_counter
 from typing import Any, TypeVar, final
 
-from ommi.drivers.driver import BeginsWithRuns, Capabilities, Driver, Failed, MakesRuns, Request, Transaction
+from ommi.drivers.driver import (
+    BeginsWithRuns,
+    Capabilities,
+    Cursor,
+    Driver,
+    Executor,
+    Failed,
+    MakesRuns,
+    Request,
+    Transaction,
+)
 from ommi.effects.effect import Perform
 from ommi.effects.text import operation_text
 from ommi.frozen import replace
@@ -16,7 +26,7 @@ from ommi.schema import Row
 from ommi.transactions import TransactionOptions
 from ommi.values import Storage
 
-__all__ = ["Recorder", "RecordingDriver", "RecordingTransaction"]
+__all__ = ["Recorder", "RecordingCursor", "RecordingDriver", "RecordingTransaction"]
 
 T = TypeVar("T")
 
@@ -54,6 +64,12 @@ class Recorder:
             self._steps.append(
                 TraceStep(kind, seconds=seconds, trip=trip, transaction=transaction, savepoint=name, error=error)
             )
+
+    async def fetch(self, awaited: Awaitable[list[Any]], transaction: int | None) -> list[Any]:
+        """Note a chunk of a stream."""
+        found = await self.step("fetch", awaited, transaction)
+        self._steps[-1] = replace(self._steps[-1], rows=len(found))
+        return found
 
     async def statement(
         self, execute: Callable[[Request], Awaitable[Any]], request: Request, transaction: int | None
@@ -103,6 +119,18 @@ class Recorder:
             # the first trip is that of all; a driver that needs one for each tells so
             self._steps.append(replace(step, trips=one.trips) if place else step)
 
+    async def opened(self, executor: Executor, request: Request, chunk: int, transaction: int | None) -> Cursor:
+        """Note the statement of a stream, and what it will do."""
+        self._trips += 1
+        noted, trip, since = _Noted(request, counts=False), self._trips, perf_counter()
+        try:
+            cursor = await executor.stream(noted.request, chunk)
+        except BaseException as raised:
+            self._steps.append(noted.step(trip, perf_counter() - since, transaction, error=type(raised)))
+            raise
+        self._steps.append(noted.step(trip, perf_counter() - since, transaction))
+        return RecordingCursor(cursor, self, transaction)
+
 
 async def one_by_one(transaction: Transaction, requests: Sequence[Request]) -> list[Any]:
     """What `execute_all` gives, of a transaction that does not have it."""
@@ -122,12 +150,12 @@ class _Noted:
 
     __slots__ = ("request", "rows", "sent", "trips", "whole")
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, *, counts: bool = True) -> None:
         self.whole = request
         self.rows: int | None = None
         self.sent: list[str] = []
         self.trips = 0
-        self.request = replace(request, read=self._read, sent=self._note)
+        self.request = replace(request, read=self._read if counts else request.read, sent=self._note)
 
     def _note(self, text: str, trips: int) -> None:
         self.sent.append(text)
@@ -193,6 +221,9 @@ class RecordingDriver:
     async def execute(self, request: Request, /) -> Any:
         return await self._recorder.statement(self._driver.execute, request, None)
 
+    async def stream(self, request: Request, chunk: int, /) -> Cursor:
+        return await self._recorder.opened(self._driver, request, chunk, None)
+
     async def begin(self, options: TransactionOptions, /) -> Transaction:
         number = self._recorder.next_transaction()
         transaction = await self._recorder.step("begin", self._driver.begin(options), number)
@@ -230,6 +261,9 @@ class RecordingTransaction:
             return await one_by_one(self, requests)
         return await self._recorder.run(self._transaction.execute_all, requests, self._number)
 
+    async def stream(self, request: Request, chunk: int, /) -> Cursor:
+        return await self._recorder.opened(self._transaction, request, chunk, self._number)
+
     async def commit(self) -> None:
         await self._recorder.step("commit", self._transaction.commit(), self._number)
 
@@ -244,3 +278,19 @@ class RecordingTransaction:
 
     async def rollback_to(self, name: str, /) -> None:
         await self._recorder.step("rollback to", self._transaction.rollback_to(name), self._number, name)
+
+
+@final
+class RecordingCursor:
+    """Asks a cursor, and notes it."""
+
+    def __init__(self, cursor: Cursor, recorder: Recorder, transaction: int | None) -> None:
+        self._cursor = cursor
+        self._recorder = recorder
+        self._transaction = transaction
+
+    async def next_rows(self) -> list[Any]:
+        return await self._recorder.fetch(self._cursor.next_rows(), self._transaction)
+
+    async def close(self) -> None:
+        await self._recorder.step("close", self._cursor.close(), self._transaction)

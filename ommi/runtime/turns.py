@@ -11,7 +11,11 @@ from anyio import CancelScope, get_cancelled_exc_class
 
 from ommi.runtime.fibers import OpenTransaction
 
-__all__ = ["Turn", "current_turn", "enter", "joining", "leave"]
+__all__ = ["Over", "Turn", "current_turn", "enter", "joining", "leave"]
+
+
+class Over(RuntimeError):
+    """The transaction has ended."""
 
 
 class Turn:
@@ -34,7 +38,7 @@ class Turn:
         """Have the transaction for oneself; a transaction that has ended is a defect of whoever still uses it."""
         async with self.lock:
             if self.ended:
-                raise RuntimeError(
+                raise Over(
                     "this task was started in the body of a transaction that has ended since: "
                     "finish such tasks in the body, or start them outside of it"
                 )

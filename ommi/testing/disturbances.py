@@ -30,6 +30,9 @@ STEPS: Final[tuple[DriverStep, ...]] = (
     "savepoint",
     "release",
     "rollback_to",
+    "stream",
+    "fetch",
+    "close",
 )
 _TURNS: Final = 30  # of the event loop: more than it takes until a task hears that it is cancelled
 

@@ -7,13 +7,15 @@ from typing import Any, Literal, TypeAlias, final
 
 from anyio import CancelScope
 
-from ommi.drivers.driver import Capabilities, Driver, Request, Transaction
+from ommi.drivers.driver import Capabilities, Cursor, Driver, Executor, Request, Transaction
 from ommi.transactions import TransactionOptions
 from ommi.values import Storage
 
 __all__ = ["DriverStep", "Hook", "Interposed"]
 
-DriverStep: TypeAlias = Literal["execute", "begin", "commit", "rollback", "savepoint", "release", "rollback_to"]
+DriverStep: TypeAlias = Literal[
+    "execute", "begin", "commit", "rollback", "savepoint", "release", "rollback_to", "stream", "fetch", "close"
+]
 Hook: TypeAlias = Callable[[DriverStep], Awaitable[None]]
 
 
@@ -63,6 +65,10 @@ class Interposed:
         await self.after("execute")
         return answer
 
+    async def stream(self, request: Request, chunk: int, /) -> Cursor:
+        """A cursor whose steps are interposed, too: `fetch` and `close`."""
+        return await _opened(self, self.driver, request, chunk)
+
     async def begin(self, options: TransactionOptions, /) -> Transaction:
         """A transaction whose steps are interposed, too."""
         await self.before("begin")
@@ -94,6 +100,9 @@ class _InterposedTransaction:
         await self.owner.after("execute")
         return answer
 
+    async def stream(self, request: Request, chunk: int, /) -> Cursor:
+        return await _opened(self.owner, self.inner, request, chunk)
+
     async def commit(self) -> None:
         try:
             await self.owner.before("commit")
@@ -124,6 +133,42 @@ class _InterposedTransaction:
         await self.owner.before("rollback_to")
         await self.inner.rollback_to(name)
         await self.owner.after("rollback_to")
+
+
+@final
+class _InterposedCursor:
+    def __init__(self, owner: Interposed, inner: Cursor) -> None:
+        self.owner = owner
+        self.inner = inner
+
+    async def next_rows(self) -> list[Any]:
+        await self.owner.before("fetch")
+        found = await self.inner.next_rows()
+        await self.owner.after("fetch")
+        return found
+
+    async def close(self) -> None:
+        try:
+            await self.owner.before("close")
+        finally:
+            await _close(self.inner)
+        await self.owner.after("close")
+
+
+async def _opened(owner: Interposed, executor: Executor, request: Request, chunk: int) -> Cursor:
+    await owner.before("stream")
+    cursor = await executor.stream(request, chunk)
+    try:
+        await owner.after("stream")
+    except BaseException:
+        await _close(cursor)
+        raise
+    return _InterposedCursor(owner, cursor)
+
+
+async def _close(cursor: Cursor) -> None:
+    with CancelScope(shield=True):
+        await cursor.close()
 
 
 async def _undo(transaction: Transaction) -> None:

@@ -16,6 +16,7 @@ from ommi.effects.many import bracket, gather, race, validate
 from ommi.effects.operations import add, add_all, delete, reload, save, upsert
 from ommi.effects.program import Prog, effect
 from ommi.effects.schedule import Schedule
+from ommi.effects.stream import Stream
 from ommi.errors import (
     CheckViolation,
     ConstraintViolation,
@@ -139,9 +140,11 @@ def _reads(draw: st.DrawFn) -> Effect[Any, Any]:
     query = _ordered(model)
     if draw(st.booleans()):
         query = query.where(draw(_CONDITIONS[model]))
-    match draw(st.sampled_from(["all", "all", "count", "exists", "one", "first", "reload"])):
+    match draw(st.sampled_from(["all", "all", "stream", "count", "exists", "one", "first", "reload"])):
         case "all":
             return query.all()
+        case "stream":
+            return query.stream(chunk=draw(st.integers(1, 3))).to_list()
         case "count":
             return query.count()
         case "exists":
@@ -292,6 +295,7 @@ def _railway(part: st.SearchStrategy[Effect[Any, Any]]) -> Parts:
         sequence,
         part.map(lambda found: found.either()),
         part.map(lambda found: found.swap()),
+        part.map(lambda found: Stream.from_iterable([1, 2]).for_each(lambda _: found)),
         part.map(lambda found: found.map(lambda value: 1 // 0 if value is None else value)),
         st.builds(_caught, part, _KINDS, part),
         st.builds(_caught, part, st.sampled_from([TransactionConflict, Unavailable, DatabaseError]), part),

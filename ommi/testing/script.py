@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from enum import Enum
 from typing import Any, Final, TypeAlias, assert_never, final
@@ -11,6 +12,7 @@ from typing_extensions import TypeVar
 
 from ommi.effects.effect import Answer, Await, Binding, Effect, Perform
 from ommi.effects.related import Related
+from ommi.effects.stream import Attached, Selected, Stream
 from ommi.effects.text import effect_text
 from ommi.errors import OmmiError
 from ommi.models.relations import Relation
@@ -22,12 +24,15 @@ from ommi.runtime.calls import (
     Batch,
     Begin,
     Call,
+    CloseCursor,
     Commit,
     Ending,
     Execute,
+    Fetch,
     Fill,
     Mark,
     Marking,
+    OpenCursor,
     Pause,
     Rollback,
     Watch,
@@ -73,7 +78,7 @@ SAVEPOINT: Final = Step.SAVEPOINT
 RELEASE: Final = Step.RELEASE
 ROLLBACK_TO: Final = Step.ROLLBACK_TO
 
-Expected: TypeAlias = Effect[Any, Any] | Relation | Step
+Expected: TypeAlias = Effect[Any, Any] | Stream[Any, Any] | Relation | Step
 Line: TypeAlias = tuple[Expected, Any] | Step
 """A call and its reply, the reply an `OmmiError` where the call is to fail; a step of a transaction may stand alone."""
 
@@ -92,9 +97,11 @@ def run_script(
     A call is an operation as the program makes it: `(find(User).where(User.id == 1).one(), User("Ada", id=1))`; a
     reply that is an `OmmiError` is what the call fails with. A record's relation is a call, too, `(user.posts,
     [Post(…)])`; of a prefetch it is the relation, `(User.posts, [[Post(…)], []])`, with a list for each of the keys
-    in the order in which they are met. Transactions begin and end unseen, unless
-    `transactions=True`: then `BEGIN`, `COMMIT`, `ROLLBACK`, `SAVEPOINT`, `RELEASE` and `ROLLBACK_TO` are calls, too.
-    Statements take no time, pauses are over at once (see `FakeClock`). The effects of a `gather` take turns.
+    in the order in which they are met. A stream is a call with the list of what it gives, `(find(User).stream(),
+    [User(…)])`, at whose end there may be the `OmmiError` that comes in place of the last chunk. Transactions begin
+    and end unseen, unless `transactions=True`: then `BEGIN`, `COMMIT`, `ROLLBACK`, `SAVEPOINT`, `RELEASE` and
+    `ROLLBACK_TO` are calls, too. Statements take no time, pauses are over at once (see `FakeClock`). The effects of
+    a `gather` take turns.
 
     Raises `AssertionError`, showing both as the code that builds them, where the program makes another call than the
     script expects, or ends before the script; and, as `db.run` does, the defects of the program.
@@ -119,6 +126,10 @@ def _line(line: Line, transactions: bool) -> tuple[Expected, Any]:
         reply = [] if reply is None else [reply]
     while isinstance(call, Binding):
         call = call.source
+    while isinstance(call, Attached):
+        call = call.source
+    if isinstance(call, Selected):
+        call = call.perform
     if isinstance(call, Step) and not transactions:
         raise TypeError(f"{call} is a call of a script only with run_script(…, transactions=True)")
     if not isinstance(call, (Perform, Await, Relation, Step)):
@@ -144,6 +155,13 @@ class _Stage:
                 reply = self.reply(perform)
                 call.fills = _fills(perform, reply)
                 return reply if perform.keys is None else dict(zip(perform.keys.values, reply, strict=True))
+            case OpenCursor(perform=perform, chunk=chunk):
+                literals(perform.statement)
+                return _Scripted(self.reply(perform), chunk)
+            case Fetch(cursor=cursor):
+                return cursor.next_rows()
+            case CloseCursor():
+                return None
             case Awaiting(effect=effect):
                 return self.reply(effect)
             case Begin():
@@ -192,10 +210,26 @@ class _Stage:
         return self.mismatch
 
 
+@final
+class _Scripted:
+    """What a stream of the script gives."""
+
+    def __init__(self, elements: Iterable[Any], chunk: int) -> None:
+        self.left = deque(elements)
+        self.chunk = chunk
+
+    def next_rows(self) -> list[Any]:
+        found = [self.left.popleft() for _ in range(min(self.chunk, len(self.left)))]
+        for element in found:
+            if isinstance(element, OmmiError):
+                raise element
+        return found
+
+
 def _shown(call: Expected | None) -> str:
     if call is None:
         return "no further call"
-    return repr(call) if isinstance(call, (Step, Relation)) else effect_text(call)
+    return repr(call) if isinstance(call, (Step, Relation, Stream)) else effect_text(call)
 
 
 def _is_load(actual: Perform[Any, Any] | Await[Any, Any] | Step, relation: Relation) -> bool:

@@ -29,6 +29,7 @@ from ommi.testing.conformance.resources import Resources
 from ommi.testing.conformance.retrying import Retrying
 from ommi.testing.conformance.runs import Runs
 from ommi.testing.conformance.storms import Storms
+from ommi.testing.conformance.streams import Streams
 from ommi.testing.conformance.tables import Tables
 from ommi.testing.conformance.texts import Texts
 from ommi.testing.conformance.together import Together
@@ -71,6 +72,7 @@ class DriverSuite(
     Relations,
     Joins,
     Batching,
+    Streams,
     Cancellation,
     Faults,
     Anomalies,

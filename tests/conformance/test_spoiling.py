@@ -6,6 +6,7 @@ statement in a spoiled transaction is a defect, so that the suite finds one that
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -29,7 +30,7 @@ from ommi import (
     gather,
     validate,
 )
-from ommi.drivers.driver import Capabilities, Driver, Request, Transaction
+from ommi.drivers.driver import Capabilities, Cursor, Driver, Request, Transaction
 from ommi.drivers.memory import MemoryDriver
 from ommi.testing import DriverSuite
 from ommi.testing.comparison import answer, tables
@@ -67,6 +68,9 @@ class Spoiling:
     async def execute(self, request: Request, /) -> Any:
         return await self.driver.execute(request)
 
+    async def stream(self, request: Request, chunk: int, /) -> Cursor:
+        return await self.driver.stream(request, chunk)
+
     async def begin(self, options: TransactionOptions, /) -> Transaction:
         return Spoiled(self, await self.driver.begin(options))
 
@@ -82,13 +86,20 @@ class Spoiled:
         return self.inner.usable
 
     async def execute(self, request: Request, /) -> Any:
+        return await self.guarded(request, lambda: self.inner.execute(request))
+
+    async def stream(self, request: Request, chunk: int, /) -> Cursor:
+        inner = await self.guarded(request, lambda: self.inner.stream(request, chunk))
+        return SpoiledCursor(self, inner, request)
+
+    async def guarded(self, request: Request, act: Callable[[], Awaitable[Any]]) -> Any:
         self.require_unspoiled("a statement")
         if not request.recoverable:
-            return await self.spoiling(request)
+            return await self.spoiling(act)
         self.owner.guards += 1
         await self.inner.savepoint("guard")
         try:
-            answer = await self.inner.execute(request)
+            answer = await act()
         except OmmiError:
             await self.inner.rollback_to("guard")
             await self.inner.release("guard")
@@ -96,9 +107,9 @@ class Spoiled:
         await self.inner.release("guard")
         return answer
 
-    async def spoiling(self, request: Request) -> Any:
+    async def spoiling(self, act: Callable[[], Awaitable[Any]]) -> Any:
         try:
-            return await self.inner.execute(request)
+            return await act()
         except OmmiError as error:
             self.spoiled = error
             raise
@@ -125,6 +136,20 @@ class Spoiled:
     async def rollback_to(self, name: str, /) -> None:
         await self.inner.rollback_to(name)
         self.spoiled = None
+
+
+class SpoiledCursor:
+    def __init__(self, owner: Spoiled, inner: Cursor, request: Request) -> None:
+        self.owner = owner
+        self.inner = inner
+        self.request = request
+
+    async def next_rows(self) -> list[Any]:
+        found: list[Any] = await self.owner.guarded(self.request, self.inner.next_rows)
+        return found
+
+    async def close(self) -> None:
+        await self.inner.close()
 
 
 class TestSpoiling(DriverSuite):

@@ -22,6 +22,7 @@ from ommi import (
     Version,
     add,
     add_all,
+    add_stream,
     auto,
     catch,
     effect,
@@ -253,3 +254,48 @@ def test_race_is_won_by_the_shorter_pause() -> None:
 
 def test_a_reply_of_not_found() -> None:
     assert run_script(by_name, [(by_name, NotFound("no", model=User))]) == Failure(NotFound("no", model=User))
+
+
+# -- streams
+
+ADULTS = find(User).where(User.age > 17)
+
+
+def test_a_stream_is_answered_with_the_list_of_what_it_gives() -> None:
+    program = ADULTS.stream(chunk=2).map(lambda user: user.age).fold(0, lambda total, age: total + age)
+    script = [(ADULTS.stream(), [User("Ada", 20), User("Bob", 30), User("Cid", 40)])]
+    assert run_script(program, script) == Success(90)
+
+
+def test_what_a_stream_leads_to_is_answered_where_it_happens() -> None:
+    names = ADULTS.select(User.name).stream(chunk=2)
+    program = names.for_each(lambda row: add(User(row[0] + "'")))
+    script: list[Any] = [(names, [("Ada",), ("Bob",)]), (add(User("Ada'")), User("")), (add(User("Bob'")), User(""))]
+    assert run_script(program, script) == Success(2)
+
+
+def test_a_stream_breaks_off_where_the_script_says_so() -> None:
+    conflict = SerializationConflict("again")
+    log: list[str] = []
+    program = ADULTS.stream(chunk=2).map(lambda user: log.append(user.name)).to_list()
+    assert run_script(program, [(ADULTS.stream(), [User("Ada"), User("Bob"), User("Cid"), conflict])]) == Failure(
+        conflict
+    )
+    assert log == ["Ada", "Bob"]
+    assert run_script(program, [(ADULTS.stream(), conflict)]) == Failure(conflict)
+
+
+def test_each_chunk_of_an_inserted_stream_is_a_call() -> None:
+    ada, bob, cid = User("Ada"), User("Bob"), User("Cid")
+    script: list[Any] = [BEGIN, (add_all([ada, bob]), [ada, bob]), (add_all([cid]), [cid]), COMMIT]
+    assert run_script(add_stream([ada, bob, cid], chunk=2), script, transactions=True) == Success(3)
+
+
+def test_another_stream_than_expected_is_shown() -> None:
+    with pytest.raises(AssertionError, match=r"expected: find\(User\)\.all\(\)\n  actual:   find.*\.stream\(\)"):
+        run_script(ADULTS.stream().to_list(), [(find(User).all(), [])])
+
+
+def test_only_the_stream_of_a_query_is_a_call() -> None:
+    with pytest.raises(TypeError, match="a call of a script is one operation"):
+        run_script(ADULTS.stream().to_list(), [(ADULTS.stream().map(str), [])])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
+from itertools import islice
 from typing import Any, Final, final
 
 import anyio
@@ -12,7 +14,9 @@ from ommi.drivers.driver import Capabilities, Driver, Request
 from ommi.drivers.memory.forms import MEMORY
 from ommi.drivers.memory.store import MemoryStore, MemoryTransaction
 from ommi.errors import PoolTimeout
+from ommi.frozen import replace
 from ommi.query.statements import is_write
+from ommi.schema import Row
 from ommi.transactions import IsolationLevel, TransactionOptions
 from ommi.values import Storage
 
@@ -41,6 +45,7 @@ class MemoryDriver:
         self._acquire_timeout = acquire_timeout
         self._opened = False
         self._transactions: set[_Transaction] = set()
+        self._cursors: set[_Cursor] = set()
         self._idle: anyio.Event | None = None
 
     async def open(self) -> None:
@@ -59,9 +64,9 @@ class MemoryDriver:
 
     @property
     def in_use(self) -> int:
-        """How many transactions are open, and writers at work besides."""
+        """How many transactions and streams are open, and writers at work besides."""
         writes = self._turns.taken and all(transaction.is_read_only for transaction in self._transactions)
-        return len(self._transactions) + writes
+        return len(self._transactions) + len(self._cursors) + writes
 
     async def execute(self, request: Request, /) -> Any:
         """Run one statement and commit it."""
@@ -74,6 +79,14 @@ class MemoryDriver:
             return self.store.execute(request)
         finally:
             self._give_turn()
+
+    async def stream(self, request: Request, chunk: int, /) -> _Cursor:
+        """The rows of a query as they are now, which takes a place in a list for each."""
+        await checkpoint()
+        self._check_open()
+        cursor = _Cursor(self.store.execute(replace(request, read=list)), request, chunk, self._check_open)
+        cursor.among(self._cursors)
+        return cursor
 
     async def begin(self, options: TransactionOptions, /) -> _Transaction:
         """Begin; every level is met, since all transactions are serializable."""
@@ -141,6 +154,14 @@ class _Transaction:
         await checkpoint()
         return self._inner.execute(request)
 
+    async def stream(self, request: Request, chunk: int, /) -> _Cursor:
+        await checkpoint()
+        return _Cursor(self._inner.execute(replace(request, read=list)), request, chunk, self._check_open)
+
+    def _check_open(self) -> None:
+        if self._inner.is_over:
+            raise RuntimeError("the transaction of this stream is over: it was committed or rolled back")
+
     async def commit(self) -> None:
         """Keep what was done, even when cancelled meanwhile."""
         self._inner.commit()
@@ -169,6 +190,33 @@ class _Transaction:
         if not self._inner.is_over:
             self._inner.rollback()
             self._driver.ended(self, read_only=self._read_only)
+
+
+@final
+class _Cursor:
+    """Rows that are there already, and read some at a time."""
+
+    def __init__(self, rows: list[Row], request: Request, chunk: int, check: Callable[[], None]) -> None:
+        self._rows = iter(rows)
+        self._read = request.read
+        self._chunk = chunk
+        self._check = check
+        self._open: set[_Cursor] = set()
+
+    def among(self, cursors: set[_Cursor]) -> None:
+        """Be one of those that are open, until it is closed."""
+        self._open = cursors
+        cursors.add(self)
+
+    async def next_rows(self) -> list[Any]:
+        await checkpoint()
+        self._check()
+        found: list[Any] = self._read(islice(self._rows, self._chunk))
+        return found
+
+    async def close(self) -> None:
+        self._rows = iter(())
+        self._open.discard(self)
 
 
 @final

@@ -14,7 +14,7 @@ from pymongo.read_preferences import ReadPreference
 
 from ommi.drivers.mongo.documents import Document
 
-__all__ = ["MAJORITY", "SNAPSHOT", "Collections", "Session", "as_it_is", "resolved"]
+__all__ = ["MAJORITY", "SNAPSHOT", "Collections", "Session", "as_it_is", "drained", "resolved"]
 
 T = TypeVar("T")
 
@@ -63,23 +63,43 @@ class Collections:
         limit: int = 0,
     ) -> list[T]:
         """What `make` gives for each document found."""
-        cursor = self.db[table].find(
+        cursor = self.finding(table, where, session, projection=projection, sort=sort, skip=skip, limit=limit)
+        return await drained(cursor, make)
+
+    def finding(
+        self,
+        table: str,
+        where: Document,
+        session: Session,
+        *,
+        projection: Mapping[str, Any] | None = None,
+        sort: Mapping[str, int] | None = None,
+        skip: int = 0,
+        limit: int = 0,
+        batch: int = 0,
+    ) -> Any:
+        """A cursor of the documents found, `batch` of them at a time (0: as the server likes); not sent yet."""
+        return self.db[table].find(
             where,
             projection,
             skip=skip,
             limit=limit,
             sort=list(sort.items()) if sort else None,
             session=session,
+            batch_size=batch,
             allow_disk_use=True if sort else None,
         )
-        return await _drained(cursor, make)
 
     async def aggregate(
         self, table: str, pipeline: Sequence[Document], session: Session, make: Callable[[Document], T]
     ) -> list[T]:
         """What `make` gives for each document that comes out of a pipeline."""
-        cursor = await resolved(self.db[table].aggregate(list(pipeline), session=session, allowDiskUse=True))
-        return await _drained(cursor, make)
+        return await drained(await self.aggregating(table, pipeline, session), make)
+
+    async def aggregating(self, table: str, pipeline: Sequence[Document], session: Session, batch: int = 0) -> Any:
+        """A cursor of the documents that come out of a pipeline."""
+        options = {"batchSize": batch} if batch else {}
+        return await resolved(self.db[table].aggregate(list(pipeline), session=session, allowDiskUse=True, **options))
 
     async def command(self, name: str, value: Any, **options: Any) -> Document:
         """Run a command that changes collections; acknowledged by a majority."""
@@ -97,7 +117,8 @@ async def resolved(found: Any) -> Any:
     return await found if isawaitable(found) else found
 
 
-async def _drained(cursor: Any, make: Callable[[Document], T]) -> list[T]:
+async def drained(cursor: Any, make: Callable[[Document], T]) -> list[T]:
+    """What `make` gives for each document of a cursor, which is then closed."""
     found: list[T] = []
     try:
         while batch := await cursor.to_list(_BATCH):

@@ -14,6 +14,7 @@ from pymongo.uri_parser import parse_uri
 from sniffio import current_async_library
 
 from ommi.drivers.driver import Capabilities, Request
+from ommi.drivers.mongo.cursors import EngineCursor, OpenQuery
 from ommi.drivers.mongo.engine import Engine
 from ommi.drivers.mongo.forms import DECIMAL_DIGITS, MONGO
 from ommi.drivers.mongo.stopping import Stop, to_its_end
@@ -163,6 +164,19 @@ class MongoDriver:
         finally:
             self.ended()
 
+    async def stream(self, request: Request, chunk: int, /) -> _Cursor:
+        """Open a query in a session of its own."""
+        engine = self._open_engine()
+        cursor = _Cursor(self, EngineCursor(engine, request, chunk))
+        self._working += 1
+        try:
+            await self.call(engine, False, cursor.inner.open)
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await cursor.close()
+            raise
+        return cursor
+
     async def begin(self, options: TransactionOptions, /) -> _Transaction:
         """Begin; SNAPSHOT is the strongest level."""
         await checkpoint_if_cancelled()
@@ -238,14 +252,32 @@ class _Transaction:
         return self._inner.usable
 
     async def execute(self, request: Request, /) -> Any:
+        return await self.within(self._inner.execute, request)
+
+    async def stream(self, request: Request, chunk: int, /) -> _TransactionCursor:
         inner = self._inner
+        rows = OpenQuery(inner.engine, request, chunk)
+        await self.within(inner.open, rows)
+        return _TransactionCursor(self, rows)
+
+    async def within(self, function: Callable[[Stop, *Ts], Coroutine[Any, Any, T]], *arguments: *Ts) -> T:
+        """Await a step of the transaction, which is over if that is cancelled."""
         try:
-            return await self._driver.call(inner.engine, False, inner.execute, request)
+            return await self._driver.call(self._inner.engine, False, function, *arguments)
         except Exception:
             raise
         except BaseException:
-            inner.cancelled()
+            self._inner.cancelled()
             raise
+
+    async def next_rows(self, rows: OpenQuery) -> list[Any]:
+        """The next rows of a query that is open."""
+        return await self.within(self._inner.next_rows, rows)
+
+    async def close_rows(self, rows: OpenQuery) -> None:
+        """Close a query that is open."""
+        if not self._over:
+            await self._driver.call(self._inner.engine, None, self._inner.close_rows, rows)
 
     async def commit(self) -> None:
         """Keep what was done; cancelled meanwhile, it still ends."""
@@ -274,3 +306,46 @@ class _Transaction:
         if not self._over:
             self._over = True
             self._driver.ended()
+
+
+@final
+class _Cursor:
+    """A query in a session of its own, reached as its driver is."""
+
+    __slots__ = ("_closed", "_driver", "inner")
+
+    def __init__(self, driver: MongoDriver, inner: EngineCursor) -> None:
+        self._driver = driver
+        self.inner = inner
+        self._closed = False
+
+    async def next_rows(self) -> list[Any]:
+        """What is read of the next rows."""
+        return await self._driver.call(self.inner.engine, False, self.inner.next_rows)
+
+    async def close(self) -> None:
+        """End it; twice is allowed."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            await self._driver.call(self.inner.engine, None, self.inner.close)
+        finally:
+            self._driver.ended()
+
+
+@final
+class _TransactionCursor:
+    """A query of a transaction."""
+
+    __slots__ = ("_owner", "_rows")
+
+    def __init__(self, owner: _Transaction, rows: OpenQuery) -> None:
+        self._owner = owner
+        self._rows = rows
+
+    async def next_rows(self) -> list[Any]:
+        return await self._owner.next_rows(self._rows)
+
+    async def close(self) -> None:
+        await self._owner.close_rows(self._rows)

@@ -71,7 +71,7 @@ class Engine:
         self.queries = Queries(self.tables)
         self.keys = Keys(self.collections)
         self._conflict_timeout = conflict_timeout
-        self._replicated = False
+        self.is_replicated = False
         self._letting_go: set[asyncio.Task[bool]] = set()
 
     async def check(self, stop: Stop) -> None:
@@ -80,7 +80,7 @@ class Engine:
             hello = await self.client.admin.command("hello")
         except FAILURES as error:
             raise translate(error, None, writes=False, in_transaction=False) from error
-        self._replicated = "setName" in hello or hello.get("msg") == "isdbgrid"
+        self.is_replicated = "setName" in hello or hello.get("msg") == "isdbgrid"
 
     # -- statements on their own
 
@@ -118,7 +118,7 @@ class Engine:
     async def _read_alone(self, stop: Stop, request: Request) -> Any:
         # what a subquery sees and what the query sees is of one moment
         query = query_of(request.statement)
-        at_once = self._replicated and (query.link is not None or asks_another(query))
+        at_once = self.is_replicated and (query.link is not None or asks_another(query))
         session = await resolved(self.client.start_session(snapshot=True) if at_once else self.client.start_session())
         stop.session = session
         try:
@@ -251,7 +251,7 @@ class Engine:
 
     def require_replicated(self, what: str) -> None:
         """`UnsupportedOperation` on a server without transactions."""
-        if not self._replicated:
+        if not self.is_replicated:
             raise UnsupportedOperation(f"{what} needs a transaction, and this MongoDB server is alone: {STANDALONE}")
 
     # -- one statement in a session

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, cast, final
 
 from ommi.drivers.driver import Request
 from ommi.drivers.mongo.client import Collections, Session
-from ommi.drivers.mongo.documents import Document, Shape
+from ommi.drivers.mongo.documents import Document, Shape, Stored
 from ommi.drivers.mongo.reading import Reading
 from ommi.drivers.mongo.tables import Tables
 from ommi.drivers.mongo.translation import Subqueries, Translation, refused, subqueries_in
@@ -33,15 +33,7 @@ class Queries:
         """A statement that reads."""
         statement = request.statement
         query = query_of(statement)
-        if query.joins:
-            raise refused()
-        shape = await self.tables.require(query.schema)
-        if query.lock is not None:
-            raise UnsupportedOperation(
-                "MongoDB has no locks to take beforehand: leave for_update() out, and let a conflict be retried "
-                "with .transactional().retry(…)"
-            )
-        reading = await self.reading(query, shape, session)
+        reading = await self._unlocked(query, session)
         match statement:
             case Count():
                 found: Any = await reading.count(self.collections, session)
@@ -55,6 +47,24 @@ class Queries:
         if not found:
             await self.tables.require_again(query.schema)
         return found
+
+    async def open(
+        self, query: Select, session: Session, batch: int
+    ) -> tuple[Any, Callable[[Document], Stored], Callable[[], list[Stored]]]:
+        """A cursor of a query's documents, what makes a row of one, and what there is where there are no documents."""
+        reading = await self._unlocked(query, session)
+        return (*await reading.open(self.collections, session, batch), reading.rows_of_nothing)
+
+    async def _unlocked(self, query: Select, session: Session) -> Reading:
+        if query.joins:
+            raise refused()
+        shape = await self.tables.require(query.schema)
+        if query.lock is not None:
+            raise UnsupportedOperation(
+                "MongoDB has no locks to take beforehand: leave for_update() out, and let a conflict be retried "
+                "with .transactional().retry(…)"
+            )
+        return await self.reading(query, shape, session)
 
     async def reading(self, query: Select, shape: Shape, session: Session) -> Reading:
         """A query, with what its subqueries give."""

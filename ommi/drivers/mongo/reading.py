@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, TypeAlias, final
 
 from ommi.drivers.memory.evaluate import Evaluation
-from ommi.drivers.mongo.client import Collections, Session, as_it_is
+from ommi.drivers.mongo.client import Collections, Session, as_it_is, drained
 from ommi.drivers.mongo.documents import Document, Shape, Stored
 from ommi.drivers.mongo.forms import constant
 from ommi.drivers.mongo.grouping import Groups
@@ -49,26 +49,36 @@ class Reading:
         if query.link is not None and self.linked is not None:
             pipeline, make = self._through(query.link, self.linked)
             return await collections.aggregate(query.link.schema.table, pipeline, session, as_it_is), make
+        cursor, make = await self.open(collections, session, 0)
+        documents = await drained(cursor, as_it_is)
+        if query.group is not None and not documents:
+            return self.rows_of_nothing(), _as_it_is
+        return documents, make
+
+    async def open(
+        self, collections: Collections, session: Session, batch: int
+    ) -> tuple[Any, Callable[[Document], Stored]]:
+        """A cursor of the documents of a query without a link, and what makes a row of one."""
+        query = self.query
         table = query.schema.table
         if query.group is not None:
             pipeline, make = self._groups(query.group)
-            found = await collections.aggregate(table, pipeline, session, make)
-            return found or self._row_of_nothing(), _as_it_is
+            return await collections.aggregating(table, pipeline, session, batch), make
         if not self._plain:
             pipeline, make = self._pipeline()
-            return await collections.aggregate(table, pipeline, session, as_it_is), make
+            return await collections.aggregating(table, pipeline, session, batch), make
         projection, make = self._projection()
-        documents = await collections.find(
+        cursor = collections.finding(
             table,
             self.translation.filter(query.where),
             session,
-            as_it_is,
             projection=projection,
             sort=self._by_columns(),
             skip=query.offset or 0,
             limit=query.limit or 0,
+            batch=batch,
         )
-        return documents, make
+        return cursor, make
 
     async def count(self, collections: Collections, session: Session) -> int:
         """How many rows there are."""
@@ -184,7 +194,7 @@ class Reading:
             return stages, lambda document: tuple(map(document["_id"].get, names))
         return stages, _picking(names)
 
-    def _row_of_nothing(self) -> list[Stored]:
+    def rows_of_nothing(self) -> list[Stored]:
         """The one row of all rows taken together, where there are none."""
         query = self.query
         if query.group != () or query.columns is None:

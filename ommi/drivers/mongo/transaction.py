@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, final
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeVar, final
 
 from ommi.drivers.driver import Request
 from ommi.drivers.mongo.client import Session, resolved
 from ommi.drivers.mongo.commands import run_command
+from ommi.drivers.mongo.cursors import OpenQuery
 from ommi.drivers.mongo.engine import CANCELLED, Engine, refused
 from ommi.drivers.mongo.errors import FAILURES
 from ommi.drivers.mongo.stopping import Stop
@@ -22,12 +24,15 @@ from ommi.query.statements import (
     MongoCommand,
     Select,
     Sql,
+    Statement,
     Update,
     is_write,
 )
 from ommi.transactions import IsolationLevel, TransactionOptions
 
 __all__ = ["EngineTransaction"]
+
+T = TypeVar("T")
 
 _OVER: Final = "this transaction is over: it was committed or rolled back"
 _READ_ONLY: Final = "this transaction is read-only: begin it without read_only=True to write or lock"
@@ -51,6 +56,7 @@ class EngineTransaction:
         self._broken: Exception | None = None
         self._writing = False
         self._ended = False
+        self._open: dict[OpenQuery, None] = {}
 
     @classmethod
     def begin(cls, engine: Engine, options: TransactionOptions, /) -> EngineTransaction:
@@ -85,8 +91,44 @@ class EngineTransaction:
             raise UnsupportedOperation(
                 "MongoDB cannot undo the making or dropping of collections: do it outside of the transaction"
             )
+        return await self._within(stop, statement, lambda: self._run(stop, request))
+
+    async def open(self, stop: Stop, rows: OpenQuery, /) -> None:
+        """Open a query, which writes of the same transaction do not change."""
+        self._require_open()
+        if self._read_only and rows.statement.lock is not None:
+            raise QueryRejected(_READ_ONLY)
+
+        async def opened() -> None:
+            await rows.open(await self._begun(stop))
+
+        self._open[rows] = None
+        await self._within(stop, rows.statement, opened)
+
+    async def next_rows(self, stop: Stop, rows: OpenQuery, /) -> list[Any]:
+        """The next rows of a query that is open."""
+        self._require_open()
+
+        async def read() -> list[Any]:
+            await self._begun(stop)
+            return await rows.next_rows()
+
+        return await self._within(stop, rows.statement, read)
+
+    async def close_rows(self, _: Stop, rows: OpenQuery, /) -> None:
+        """Close a query; those that are open at the end of the transaction end with it."""
+        if rows in self._open:
+            del self._open[rows]
+            await rows.close()
+
+    async def _close_all(self) -> None:
+        for rows in tuple(self._open):
+            del self._open[rows]
+            await rows.close()
+
+    async def _within(self, stop: Stop, statement: Statement, work: Callable[[], Awaitable[T]]) -> T:
         try:
-            return await self.engine.translated(statement, lambda: self._run(stop, request), in_transaction=True)
+            return await self.engine.translated(statement, work, in_transaction=True)
         except Exception as error:
             if self._writing or isinstance(error.__cause__, FAILURES):
                 self._broken = error
@@ -94,12 +136,20 @@ class EngineTransaction:
         finally:
             await stop.over()
 
-    async def _run(self, stop: Stop, request: Request) -> Any:
-        engine, statement = self.engine, request.statement
+    async def _begun(self, stop: Stop) -> Session:
+        engine = self.engine
         if self._session is None:
             self._session = await resolved(engine.client.start_session())
             await engine.start(self._session)
         stop.session = self._session
+        return self._session
+
+    async def _run(self, stop: Stop, request: Request) -> Any:
+        engine, statement = self.engine, request.statement
+        await self._begun(stop)
+        if is_write(statement):
+            for rows in self._open:
+                await rows.put_aside()
         if isinstance(statement, MongoCommand):
             self._writing = statement.writes
             found = await run_command(statement, request, engine.collections, self._session)
@@ -124,6 +174,7 @@ class EngineTransaction:
         self._ended = True
         if self._session is not None:
             try:
+                await self._close_all()
                 await self.engine.commit(self._session)
             finally:
                 await self._session.end_session()
@@ -135,6 +186,7 @@ class EngineTransaction:
         self._ended = True
         if self._session is not None:
             try:
+                await self._close_all()
                 await self.engine.abort(self._session)
             finally:
                 await self._session.end_session()

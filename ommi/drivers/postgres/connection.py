@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import field
+from itertools import count
 from typing import Any, Final, final
 
 import asyncpg
@@ -17,7 +18,7 @@ from ommi.drivers.registry import redacted
 from ommi.errors import ConnectionFailed
 from ommi.frozen import frozen
 
-__all__ = ["Connection", "Endpoint"]
+__all__ = ["Connection", "Endpoint", "NamedCursor"]
 
 _STATEMENTS: Final = 256
 _PATIENCE: Final = 10.0
@@ -85,6 +86,7 @@ class Connection:
     """
 
     __slots__ = (
+        "_numbers",
         "_prepares",
         "_statements",
         "created_at",
@@ -106,6 +108,7 @@ class Connection:
         self.tell: Callable[[str, int], None] | None = None
         self.version: int = raw.get_server_version().major
         self._prepares = prepares
+        self._numbers = count(1)
         self._statements: OrderedDict[str, Any] = OrderedDict()
 
     @property
@@ -178,6 +181,19 @@ class Connection:
         await self.raw.reload_schema_state()  # no round trip: what asyncpg remembers of the columns may be outdated
         await self.raw.copy_records_to_table(table, columns=list(columns), records=rows)
 
+    async def cursor(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
+        """A cursor over the rows of a query, inside a transaction: asyncpg's, or what is like it."""
+        self.sent = False
+        self.sql, self.parameters = sql, parameters
+        if self.tell is not None:
+            self.tell(sql, 2 if self._prepares and sql not in self._statements else 1)
+        if not self._prepares:
+            named = NamedCursor(self.raw, f"ommi_{next(self._numbers)}")
+            await self.raw.execute(f"DECLARE {named.name} NO SCROLL CURSOR FOR {sql}", *parameters)
+            return named
+        prepared = self._statements.get(sql) or await self._prepare(sql)
+        return await prepared.cursor(*parameters)
+
     def forget(self, sql: str | None = None) -> None:
         """Prepare a statement, or every one, anew before it is used again."""
         if sql is None:
@@ -231,3 +247,19 @@ def _rows(tag: str) -> int:
     """The number at the end of a command's tag: `UPDATE 3`."""
     last = tag.rpartition(" ")[2]
     return int(last) if last.isdigit() else 0
+
+
+@final
+class NamedCursor:
+    """A cursor that SQL knows by its name, for poolers: asyncpg's would prepare its query under a name."""
+
+    __slots__ = ("_raw", "name")
+
+    def __init__(self, raw: Any, name: str) -> None:
+        self._raw = raw
+        self.name = name
+
+    async def fetch(self, rows: int) -> list[Any]:
+        """The next rows."""
+        found: list[Any] = await self._raw.fetch(f"FETCH {rows} FROM {self.name}")
+        return found

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any, Final, final
 
-from ommi.drivers.driver import Capabilities, Request, Transaction
+from ommi.drivers.driver import Capabilities, Cursor, Request, Transaction
 from ommi.drivers.postgres.connection import Endpoint
 from ommi.drivers.postgres.dialect import POSTGRES
 from ommi.drivers.postgres.forms import POSTGRES_STORAGE
@@ -106,6 +106,11 @@ class PostgresDriver:
         """
         loop, session = self._opened()
         return await loop.call(session.execute, request)
+
+    async def stream(self, request: Request, chunk: int, /) -> Cursor:
+        """Open the rows of a query, on a connection of its own, in a transaction that reads."""
+        loop, session = self._opened()
+        return loop.cursor(await loop.call(session.stream, request, chunk))
 
     async def begin(self, options: TransactionOptions, /) -> Transaction:
         """Take a connection and begin; `SNAPSHOT` is met by REPEATABLE READ."""

@@ -13,7 +13,7 @@ import anyio
 from anyio import CancelScope
 from anyio.lowlevel import checkpoint_if_cancelled
 
-from ommi.drivers.driver import Request, Transaction
+from ommi.drivers.driver import Cursor, Request, Transaction
 from ommi.drivers.postgres.transaction import PostgresTransaction, Shield
 
 __all__ = ["AsyncioLoop", "Loop", "running_loop"]
@@ -48,6 +48,10 @@ class Loop(ABC):
     def transaction(self, inner: PostgresTransaction) -> Transaction:
         """The transaction, for use in the program's event loop."""
 
+    @abstractmethod
+    def cursor(self, inner: Cursor) -> Cursor:
+        """The cursor, for use in the program's event loop."""
+
 
 @final
 class AsyncioLoop(Loop):
@@ -69,6 +73,9 @@ class AsyncioLoop(Loop):
         return await function(*arguments)
 
     def transaction(self, inner: PostgresTransaction) -> Transaction:
+        return inner
+
+    def cursor(self, inner: Cursor) -> Cursor:
         return inner
 
 
@@ -98,13 +105,16 @@ class BridgedLoop(Loop):
     def transaction(self, inner: PostgresTransaction) -> Transaction:
         return _BridgedTransaction(self, inner)
 
+    def cursor(self, inner: Cursor) -> Cursor:
+        return _BridgedCursor(self, inner)
+
 
 @final
 class _BridgedTransaction:
-    __slots__ = ("_call", "_inner")
+    __slots__ = ("_inner", "_loop")
 
     def __init__(self, loop: BridgedLoop, inner: PostgresTransaction) -> None:
-        self._call = loop.call
+        self._loop = loop
         self._inner = inner
 
     @property
@@ -112,25 +122,43 @@ class _BridgedTransaction:
         return self._inner.usable
 
     async def execute(self, request: Request, /) -> Any:
-        return await self._call(self._inner.execute, request)
+        return await self._loop.call(self._inner.execute, request)
+
+    async def stream(self, request: Request, chunk: int, /) -> Cursor:
+        return self._loop.cursor(await self._loop.call(self._inner.stream, request, chunk))
 
     async def execute_all(self, requests: Sequence[Request], /) -> list[Any]:
-        return await self._call(self._inner.execute_all, requests)
+        return await self._loop.call(self._inner.execute_all, requests)
 
     async def commit(self) -> None:
-        await self._call(self._inner.commit)
+        await self._loop.call(self._inner.commit)
 
     async def rollback(self) -> None:
-        await self._call(self._inner.rollback)
+        await self._loop.call(self._inner.rollback)
 
     async def savepoint(self, name: str, /) -> None:
-        await self._call(self._inner.savepoint, name)
+        await self._loop.call(self._inner.savepoint, name)
 
     async def release(self, name: str, /) -> None:
-        await self._call(self._inner.release, name)
+        await self._loop.call(self._inner.release, name)
 
     async def rollback_to(self, name: str, /) -> None:
-        await self._call(self._inner.rollback_to, name)
+        await self._loop.call(self._inner.rollback_to, name)
+
+
+@final
+class _BridgedCursor:
+    __slots__ = ("_inner", "_loop")
+
+    def __init__(self, loop: BridgedLoop, inner: Cursor) -> None:
+        self._loop = loop
+        self._inner = inner
+
+    async def next_rows(self) -> list[Any]:
+        return await self._loop.call(self._inner.next_rows)
+
+    async def close(self) -> None:
+        await self._loop.call(self._inner.close)
 
 
 def running_loop() -> Loop:

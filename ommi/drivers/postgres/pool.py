@@ -54,21 +54,20 @@ class PoolOptions:
 class Lease:
     """A connection in use: since when, by which task, for what."""
 
-    __slots__ = ("connection", "in_transaction", "since", "statement", "task")
+    __slots__ = ("connection", "purpose", "since", "statement", "task")
 
     def __init__(self, connection: Connection, since: float) -> None:
         self.connection = connection
         self.since = since
         self.task = asyncio.current_task()
-        self.in_transaction = False
+        self.purpose = "a statement"
         self.statement: Statement | None = None
 
     def described(self, now: float) -> str:
         """Who holds the connection, for messages."""
-        what = "a transaction" if self.in_transaction else "a statement"
         doing = "" if self.statement is None else f" ({action(self.statement)})"
         name = "a task that has ended" if self.task is None or self.task.done() else f"task {self.task.get_name()!r}"
-        return f"{what}{doing} of {name} for {now - self.since:.1f} s"
+        return f"{self.purpose}{doing} of {name} for {now - self.since:.1f} s"
 
 
 @final
@@ -278,7 +277,8 @@ class Pool:
             PoolTimeout(
                 f"no connection became free within {self._options.acquire_timeout:g} s; "
                 f"{len(holders)} of {self._options.max_size} are held by {named or 'no one'}{more}",
-                hint="end transactions sooner, never wait inside one for another, or raise acquire_timeout or max_size",
+                hint="end transactions and streams sooner, never wait inside one for another, "
+                "or raise acquire_timeout or max_size",
             )
         )
 

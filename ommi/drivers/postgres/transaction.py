@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from typing import Any, Final, TypeAlias, TypeVar, final
 
-from ommi.drivers.driver import Failed, Request
+from ommi.drivers.driver import Cursor, Failed, Request
+from ommi.drivers.postgres.cursors import Portal
 from ommi.drivers.postgres.dialect import quoted
 from ommi.drivers.postgres.errors import is_database_error, is_lost, lost, stale_plan, translate
 from ommi.drivers.postgres.pool import Closed, Lease, Pool
@@ -16,7 +17,7 @@ from ommi.errors import CommitUnknown, OmmiError, QueryRejected
 from ommi.query.statements import CreateTables, DropTables, Select, Statement, is_write
 from ommi.transactions import IsolationLevel, TransactionOptions
 
-__all__ = ["PostgresTransaction", "Shield", "begin_sql"]
+__all__ = ["PostgresTransaction", "Shield", "TransactionCursor", "begin_sql"]
 
 T = TypeVar("T")
 Shield: TypeAlias = Callable[[], AbstractContextManager[object]]
@@ -76,19 +77,42 @@ class PostgresTransaction:
 
     async def execute(self, request: Request, /) -> Any:
         """Run one statement."""
-        statement = request.statement
+        self._check_allowed(request.statement)
+        return await self._telling(request, self._executed(request))
+
+    async def stream(self, request: Request, chunk: int, /) -> Cursor:
+        """Open the rows of a query, which writes of the same transaction do not change."""
+        self._check_allowed(request.statement)
+        portal = Portal(self._lease.connection, request, chunk)
+        await self._telling(request, self._guarding(request, lambda: portal.open(self._compiler, request)))
+        return TransactionCursor(self, portal, request)
+
+    async def next_rows(self, portal: Portal, request: Request) -> list[Any]:
+        """The next rows of a query that is open."""
+        self._check()
+        return await self._run(self._guarding(request, portal.next_rows), request.statement)
+
+    async def close_portal(self, portal: Portal) -> None:
+        """Close a query; those that are open at the end of the transaction end with it."""
+        if self.usable and self._pool.holds(self._lease) and self._lease.connection.is_in_transaction:
+            with suppress(Exception):  # what is wrong with the connection, the next statement says
+                await self._run(portal.close(), None)
+
+    async def _telling(self, request: Request, work: Awaitable[T]) -> T:
+        connection = self._lease.connection
+        connection.tell = request.sent
+        try:
+            return await self._run(work, request.statement)
+        finally:
+            connection.tell = None
+
+    def _check_allowed(self, statement: Statement) -> None:
         if self._options.read_only and (
             is_write(statement) or (isinstance(statement, Select) and statement.lock is not None)
         ):
             raise QueryRejected(_READ_ONLY)
         self._check()
         self._lease.statement = statement
-        connection = self._lease.connection
-        connection.tell = request.sent
-        try:
-            return await self._run(self._executed(request), statement)
-        finally:
-            connection.tell = None
 
     async def execute_all(self, requests: Sequence[Request], /) -> list[Any]:
         """Run statements up to the first that fails; each is a round trip, but beside trio, all are one hop."""
@@ -175,13 +199,21 @@ class PostgresTransaction:
         await self._run(self._lease.connection.command(sql), None)
 
     async def _executed(self, request: Request) -> Any:
-        connection, statement = self._lease.connection, request.statement
+        connection = self._lease.connection
+        value = await self._guarding(request, lambda: run(connection, self._compiler, request))
+        if isinstance(request.statement, (CreateTables, DropTables)):
+            self._changed_tables = True
+        return value
+
+    async def _guarding(self, request: Request, act: Callable[[], Awaitable[T]]) -> T:
+        """Do something for a request, behind a savepoint where it is to be recovered from."""
+        connection = self._lease.connection
         if request.recoverable:
             await connection.command(f"{self._unguarded()}SAVEPOINT {_GUARD}")
             self._guarded = True
         untouched, self._untouched = self._untouched, False
         try:
-            value = await run(connection, self._compiler, request)
+            return await act()
         except Exception as error:
             if not stale_plan(error):
                 raise
@@ -192,10 +224,7 @@ class PostgresTransaction:
             else:
                 raise
             connection.forget()
-            value = await run(connection, self._compiler, request)
-        if isinstance(statement, (CreateTables, DropTables)):
-            self._changed_tables = True
-        return value
+            return await act()
 
     async def _run(self, work: Awaitable[T], statement: Statement | None) -> T:
         connection = self._lease.connection
@@ -245,3 +274,23 @@ class PostgresTransaction:
         if self._lease.connection.is_closed and not self._pool.holds(self._lease):
             self._ended = True
             raise Closed("the database was closed while this transaction was open, and it was rolled back")
+
+
+@final
+class TransactionCursor:
+    """A query of a transaction."""
+
+    __slots__ = ("_owner", "_portal", "_request")
+
+    def __init__(self, owner: PostgresTransaction, portal: Portal, request: Request) -> None:
+        self._owner = owner
+        self._portal = portal
+        self._request = request
+
+    async def next_rows(self) -> list[Any]:
+        """What is read of the next rows."""
+        return await self._owner.next_rows(self._portal, self._request)
+
+    async def close(self) -> None:
+        """Close the query."""
+        await self._owner.close_portal(self._portal)

@@ -11,9 +11,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, final
 
-from ommi.drivers.driver import Capabilities, Request
+from ommi.drivers.driver import Capabilities, Cursor, Request
 from ommi.drivers.sql.compiler import Compiler
 from ommi.drivers.sqlite.connections import Location, Synchronous, check_version
+from ommi.drivers.sqlite.cursors import LeasedCursor, OpenSelect, SparedCursor
 from ommi.drivers.sqlite.dialect import SQLITE, SQLITE_STORAGE
 from ommi.drivers.sqlite.event_loop import EventLoop, running_loop
 from ommi.drivers.sqlite.pool import CLOSED, Closed, Pool
@@ -44,11 +45,13 @@ class PooledDriver(ABC):
 
     def __init__(self) -> None:
         self._compiler = Compiler(SQLITE)
+        self._cursors: set[SparedCursor] = set()
 
     @property
     def in_use(self) -> int:
-        """How many connections run a statement, or are kept by a transaction."""
-        return sum(pool.in_use for pool in {self._writer, self._readers} if pool is not None)
+        """How many connections run a statement, or are kept by a transaction or stream, and streams without one."""
+        used = sum(pool.in_use for pool in {self._writer, self._readers} if pool is not None)
+        return used + len(self._cursors)
 
     @abstractmethod
     def _pools(self, loop: EventLoop) -> tuple[Pool, Pool]:
@@ -98,6 +101,28 @@ class PooledDriver(ABC):
         if pool is None:
             raise Closed(CLOSED)
         return await pool.run(_autocommit, self._compiler, request)
+
+    async def stream(self, request: Request, chunk: int, /) -> Cursor:
+        """Open the rows of a query, on a connection of its own that reads; other connections write meanwhile.
+
+        If there is but one connection, all rows are read into a temporary file at once, and it is free for others.
+        """
+        readers = self._readers
+        if readers is None:
+            raise Closed(CLOSED)
+        rows = OpenSelect(self._compiler, request, chunk)
+        if readers is not self._writer:
+            return LeasedCursor(rows, await readers.lease(rows.start, purpose="a stream", undo=rows.close))
+        try:
+            await readers.run(rows.start_and_put_aside)
+        except BaseException:
+            rows.close()
+            raise
+        return SparedCursor(rows, self._check_open, self._cursors)
+
+    def _check_open(self) -> None:
+        if self._readers is None:
+            raise Closed(CLOSED)
 
     async def begin(self, options: TransactionOptions, /) -> SQLiteTransaction:
         """Begin; every level is met, since all transactions are serializable.

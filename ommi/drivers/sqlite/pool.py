@@ -71,6 +71,7 @@ class Pool:
         self._idle: list[Worker] = []
         self._busy: dict[Worker, float] = {}
         self._held: dict[Worker, float] = {}
+        self._purposes: dict[Worker, str] = {}
         self._engaged: set[Worker] = set()
         self._backlog: OrderedDict[Job, None] = OrderedDict()
         self._stop_watch: Callable[[], object] | None = None
@@ -89,15 +90,31 @@ class Pool:
         value: T = await self._do(self._loop.job(function, arguments))
         return value
 
-    async def lease(self, function: Callable[[sqlite3.Connection, *Ts], object], /, *arguments: *Ts) -> Lease:
-        """Call a function with any connection and, when it succeeds, keep that connection."""
-        return (await self.leased(function, *arguments))[0]
+    async def lease(
+        self,
+        function: Callable[[sqlite3.Connection, *Ts], object],
+        /,
+        *arguments: *Ts,
+        purpose: str = "a transaction",
+        undo: Callable[[sqlite3.Connection], object] | None = None,
+    ) -> Lease:
+        """Call a function with any connection and, when it succeeds, keep that connection; messages say for what.
+
+        `undo` is called if it succeeds and the caller is cancelled all the same; a transaction is rolled back.
+        """
+        job = self._loop.job(function, arguments, Hold.ON_SUCCESS)
+        job.undo = undo
+        await self._do(job)
+        assert job.worker is not None
+        self._purposes[job.worker] = purpose
+        return Lease(self, job.worker)
 
     async def leased(self, function: Callable[[sqlite3.Connection, *Ts], T], /, *arguments: *Ts) -> tuple[Lease, T]:
-        """As `lease`, and what the function gives."""
+        """As `lease`, for a transaction, and what the function gives."""
         job = self._loop.job(function, arguments, Hold.ON_SUCCESS)
         value: T = await self._do(job)
         assert job.worker is not None
+        self._purposes[job.worker] = "a transaction"
         return Lease(self, job.worker), value
 
     async def run_held(self, worker: Worker, function: Callable[[sqlite3.Connection, *Ts], T], /, *arguments: *Ts) -> T:
@@ -110,12 +127,12 @@ class Pool:
         value: T = await self._do(self._loop.job(function, arguments, worker=worker, protected=True))
         return value
 
-    def release(self, worker: Worker) -> None:
-        """Keep a connection no longer; its transaction is rolled back before it serves others."""
+    def release(self, worker: Worker, last: Callable[[sqlite3.Connection], object] | None = None) -> None:
+        """Keep a connection no longer; its transaction is rolled back, after a `last` call, before it serves others."""
         with self._mutex:
             if self._held.pop(worker, None) is None:
                 return
-        worker.give(Job(_nothing, worker=worker))
+        worker.give(Job(last or _nothing, worker=worker))
 
     async def close(self, *, at_once: bool = False) -> None:
         """Wait for the work under way, and up to `acquire_timeout` for connections that are kept; end all threads.
@@ -202,11 +219,12 @@ class Pool:
     def _again(self, job: Job) -> Job:
         again = self._loop.job(job.function, job.arguments, job.hold, job.worker, job.protected)
         again.held = True
+        again.undo = job.undo
         return again
 
     def _let_go(self, job: Job) -> None:
         if job.held and job.hold is not Hold.ALWAYS and job.worker is not None:
-            self.release(job.worker)
+            self.release(job.worker, job.undo)
 
     def _start(self, job: Job) -> None:
         worker = job.worker
@@ -289,7 +307,10 @@ class Pool:
                 worker = self._another(now)
                 relieved.append((worker, self._backlog.popitem(last=False)[0]))
             left = next(iter(self._backlog)).queued_at + self._acquire_timeout - now if self._backlog else None
-            held = [now - since for since in self._held.values()]
+            held = [
+                f"{self._purposes.get(worker, 'a transaction')} for {now - since:.1f} s"
+                for worker, since in sorted(self._held.items(), key=lambda each: each[1])
+            ]
         for worker, job in relieved:
             worker.give(job)
         for job in late:
@@ -304,15 +325,15 @@ class Pool:
             return left
         return min(left, _GLANCE if self._idle or self._active < self._size else _REST)
 
-    def _timeout(self, held: list[float]) -> PoolTimeout:
+    def _timeout(self, held: list[str]) -> PoolTimeout:
         message = f"no {self._purpose} connection became free within {self._acquire_timeout:g} s"
         if held:
-            message += f"; open transactions hold {len(held)} of {self._size}, the oldest for {max(held):.1f} s"
+            message += f"; {len(held)} of {self._size} are held by {', '.join(held)}"
         else:
             message += f"; statements keep all {self._size} of them busy"
         return PoolTimeout(
             message,
-            hint="end transactions sooner, never wait inside one for another, or raise acquire_timeout",
+            hint="end transactions and streams sooner, never wait inside one for another, or raise acquire_timeout",
         )
 
     def _refuse(self, job: Job, error: BaseException) -> None:

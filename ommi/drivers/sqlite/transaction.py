@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Any, Final, TypeVar, TypeVarTuple, final
 
-from ommi.drivers.driver import Failed, Request
+from ommi.drivers.driver import Cursor, Failed, Request
 from ommi.drivers.sql.compiler import Compiler
+from ommi.drivers.sqlite.cursors import OpenSelect
 from ommi.drivers.sqlite.errors import translate
 from ommi.drivers.sqlite.pool import Closed, Lease
 from ommi.drivers.sqlite.statements import run
 from ommi.errors import CommitUnknown, LockTimeout, QueryRejected
-from ommi.query.statements import Select, is_write
+from ommi.query.statements import Select, Statement, is_write
 
 __all__ = ["SQLiteTransaction", "begin_and_execute", "begin_reading", "begin_writing"]
 
@@ -51,6 +53,7 @@ class SQLiteTransaction:
         self._broken: Exception | None = None
         self._lost = False
         self._ended = False
+        self._open: dict[OpenSelect, None] = {}
 
     @property
     def usable(self) -> bool:
@@ -59,16 +62,41 @@ class SQLiteTransaction:
 
     async def execute(self, request: Request, /) -> Any:
         """Run one statement."""
-        statement = request.statement
+        self._check_allowed(request.statement)
+        return await self._run(_execute, self._compiler, request, self._open)
+
+    async def stream(self, request: Request, chunk: int, /) -> Cursor:
+        """Open the rows of a query, which writes of the same transaction do not change."""
+        self._check_allowed(request.statement)
+        rows = OpenSelect(self._compiler, request, chunk)
+        self._open[rows] = None  # at once: what was cancelled too late has begun
+        try:
+            await self._run(rows.start)
+        except Exception:
+            del self._open[rows]
+            raise
+        return _Cursor(self, rows)
+
+    async def next_rows(self, rows: OpenSelect) -> list[Any]:
+        """The next rows of a query that is open."""
+        return await self._run(rows.next_rows)
+
+    async def close_rows(self, rows: OpenSelect) -> None:
+        """End a query; those that are open at the end of the transaction end with it."""
+        if self.usable and rows in self._open:
+            with suppress(Closed):  # closing the database has taken the connection back
+                await self._lease.run(rows.close)
+            self._open.pop(rows, None)
+
+    def _check_allowed(self, statement: Statement) -> None:
         if self._read_only and (is_write(statement) or (isinstance(statement, Select) and statement.lock is not None)):
             raise QueryRejected(_READ_ONLY)
-        return await self._run(_execute, self._compiler, request)
 
     async def execute_all(self, requests: Sequence[Request], /) -> list[Any]:
         """Run statements up to the first that fails, in one hop; one that met a lock is tried again by itself."""
         answers: list[Any] = []
         while len(answers) < len(requests) and not (answers and isinstance(answers[-1], Failed)):
-            answers += await self._run(_execute_all, self._compiler, requests[len(answers) :])
+            answers += await self._run(_execute_all, self._compiler, requests[len(answers) :], self._open)
             await self._look_at(requests, answers)
         return answers
 
@@ -100,7 +128,7 @@ class SQLiteTransaction:
             await self.rollback()
             raise self._broken
         self._ended = True
-        await self._lease.finish(_commit)
+        await self._lease.finish(_commit, self._open)
 
     async def rollback(self) -> None:
         """Undo what was done, even when cancelled meanwhile; nothing, if the transaction is over."""
@@ -108,7 +136,7 @@ class SQLiteTransaction:
             return
         self._ended = True
         try:
-            await self._lease.roll_back()
+            await self._lease.finish(_close, self._open)
         except Closed:  # closing has rolled back already
             return
 
@@ -122,7 +150,7 @@ class SQLiteTransaction:
 
     async def rollback_to(self, name: str, /) -> None:
         """Undo what was done since a point, which stays."""
-        await self._run(_control, f"ROLLBACK TO {_quoted(name)}")
+        await self._run(_roll_back_to, name, self._open)
 
     async def _run(self, function: Callable[[sqlite3.Connection, *Ts], T], *arguments: *Ts) -> T:
         if self._ended:
@@ -155,15 +183,36 @@ def _is_open(connection: sqlite3.Connection) -> bool:
         return False
 
 
-def _execute(connection: sqlite3.Connection, compiler: Compiler, request: Request) -> Any:
+@final
+class _Cursor:
+    """A query of a transaction."""
+
+    __slots__ = ("_owner", "_rows")
+
+    def __init__(self, owner: SQLiteTransaction, rows: OpenSelect) -> None:
+        self._owner = owner
+        self._rows = rows
+
+    async def next_rows(self) -> list[Any]:
+        return await self._owner.next_rows(self._rows)
+
+    async def close(self) -> None:
+        await self._owner.close_rows(self._rows)
+
+
+def _execute(connection: sqlite3.Connection, compiler: Compiler, request: Request, open_: Iterable[OpenSelect]) -> Any:
+    if is_write(request.statement):
+        _put_aside(connection, open_)
     return run(connection, compiler, request, in_transaction=True)
 
 
-def _execute_all(connection: sqlite3.Connection, compiler: Compiler, requests: Sequence[Request]) -> list[Any]:
+def _execute_all(
+    connection: sqlite3.Connection, compiler: Compiler, requests: Sequence[Request], open_: Iterable[OpenSelect]
+) -> list[Any]:
     answers: list[Any] = []
     for request in requests:
         try:
-            answers.append(run(connection, compiler, request, in_transaction=True))
+            answers.append(_execute(connection, compiler, request, open_))
         except Exception as error:
             if getattr(error, "code", None) == "SQLITE_INTERRUPT":
                 raise
@@ -180,8 +229,24 @@ def begin_and_execute(
 ) -> tuple[list[Any], bool]:
     """Begin and run the first statements; their answers, and whether the transaction is open then."""
     begin(connection)
-    answers = _execute_all(connection, compiler, requests)
+    answers = _execute_all(connection, compiler, requests, ())
     return answers, _is_open(connection)
+
+
+def _put_aside(connection: sqlite3.Connection, open_: Iterable[OpenSelect]) -> None:
+    for rows in open_:
+        rows.put_aside(connection)
+
+
+def _close(_: sqlite3.Connection, open_: Iterable[OpenSelect]) -> None:
+    # a query that is under way would go on to read after the transaction, and keep what it sees from being cleared away
+    for rows in open_:
+        rows.close()
+
+
+def _roll_back_to(connection: sqlite3.Connection, name: str, open_: Iterable[OpenSelect]) -> None:
+    _put_aside(connection, open_)
+    _control(connection, f"ROLLBACK TO {_quoted(name)}")
 
 
 def _control(connection: sqlite3.Connection, sql: str) -> None:
@@ -191,7 +256,8 @@ def _control(connection: sqlite3.Connection, sql: str) -> None:
         raise translate(error, connection) from error
 
 
-def _commit(connection: sqlite3.Connection) -> None:
+def _commit(connection: sqlite3.Connection, open_: Iterable[OpenSelect]) -> None:
+    _close(connection, open_)
     try:
         connection.execute("COMMIT")
     except sqlite3.Error as error:

@@ -38,7 +38,7 @@ class Job:
     """A function to call with a connection, and what became of it; each event loop has its own kind.
 
     A `protected` job is neither dropped nor interrupted when its caller is cancelled. After its end, `held` says
-    that `worker` stays with the caller.
+    that `worker` stays with the caller. `undo` is called with the connection if the caller does not want it any more.
     """
 
     awaited: ClassVar[bool] = False
@@ -48,6 +48,7 @@ class Job:
     interrupted: bool = False
     held: bool = False
     queued_at: float = 0.0
+    undo: Callable[[sqlite3.Connection], object] | None = None
 
     def __init__(
         self,

@@ -245,6 +245,24 @@ class Relations(RelatedTests):
         assert await counted.of(find(Team, Team.id == 9).prefetch(Team.members).all()) == ([], 1)
         assert await counted.of(find(Team, Team.id == 9).prefetch(Team.members).first()) == (None, 1)
 
+    async def test_prefetch_of_a_stream_takes_one_statement_for_each_relation_and_chunk(self, counted: Counted) -> None:
+        query = find(Person).order_by(Person.id).prefetch(Person.posts, Post.topics)
+        expected = await succeeds(counted.db, query.all())
+        loaded = [(person.id, person.posts.cached) for person in expected]
+        for stream in (query.stream(chunk=2).to_list(), query.stream(chunk=2).to_list().transactional()):
+            found, statements = await counted.of(stream)
+            assert [(person.id, person.posts.cached) for person in found] == loaded
+            assert [len(post.topics.cached or []) for person in found for post in person.posts.cached or []] == [
+                len(post.topics.cached or []) for person in expected for post in person.posts.cached or []
+            ]
+            assert statements <= 2 * (len(expected) + 1) // 2
+
+    async def test_relations_of_records_of_an_open_stream_can_be_awaited(self, counted: Counted) -> None:
+        async with counted.db.open(find(Team).order_by(Team.id).stream(chunk=2)) as teams:
+            assert await (await anext(teams)).members.value == [ADA, BOB]
+        async with counted.db.transaction() as tx, tx.open(find(Team).order_by(Team.id).stream(chunk=2)) as teams:
+            assert await (await anext(teams)).members.value == [ADA, BOB]
+
     async def test_prefetch_of_a_bound_query(self, counted: Counted) -> None:
         team = await counted.db.find(Team, Team.id == 1).prefetch(Team.members, Person.posts).one().value
         before = counted.statements

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias, assert_never, final
 from anyio import CancelScope, get_cancelled_exc_class
 from anyio.lowlevel import checkpoint
 
-from ommi.drivers.driver import Capabilities, Driver, Request, Transaction
+from ommi.drivers.driver import Capabilities, Cursor, Driver, Request, Transaction
 from ommi.errors import (
     CommitUnknown,
     ConnectionLost,
@@ -92,6 +92,26 @@ class FaultyDriver:
 
         return await _take(trace, step, fault, act, fail)
 
+    async def stream(self, request: Request, chunk: int, /) -> Cursor:
+        """A cursor at whose steps faults strike, too."""
+        trace, statement = self.trace, request.statement
+        trace.schemas.update(dict.fromkeys(schemas_of(statement)))
+        step, fault = trace.arrive("stream", _of("stream", statement), in_transaction=False)
+        opened: list[Cursor] = []
+
+        async def act() -> FaultyCursor:
+            opened.append(await self.driver.stream(request, chunk))
+            return FaultyCursor(trace, opened[0], request)
+
+        async def fail(fault: Fault) -> OmmiError:
+            for cursor in opened:
+                await _close(cursor)
+            return _error(fault, step, statement)
+
+        found: FaultyCursor = await _take(trace, step, fault, act, fail)
+        trace.streams += 1
+        return found
+
     async def begin(self, options: TransactionOptions, /) -> Transaction:
         """A transaction in whose steps faults strike, too."""
         step, fault = self.trace.arrive("begin", in_transaction=False)
@@ -149,6 +169,17 @@ class FaultyTransaction:
         self.trace.schemas.update(dict.fromkeys(schemas_of(statement)))
         return await self._step("execute", lambda: self.inner.execute(request), request)
 
+    async def stream(self, request: Request, chunk: int, /) -> Cursor:
+        self.trace.schemas.update(dict.fromkeys(schemas_of(request.statement)))
+        inner = await self._step("stream", lambda: self.inner.stream(request, chunk), request)
+        self.trace.streams += 1
+        return FaultyCursor(self.trace, inner, request, self)
+
+    async def fetch(self, inner: Cursor, request: Request) -> list[Any]:
+        """The next rows of one of its cursors."""
+        found: list[Any] = await self._step("fetch", inner.next_rows, request)
+        return found
+
     async def savepoint(self, name: str, /) -> None:
         await self._step("savepoint", lambda: self.inner.savepoint(name))
 
@@ -161,7 +192,7 @@ class FaultyTransaction:
 
     async def _step(self, kind: DriverStep, act: Callable[[], Awaitable[Any]], request: Request | None = None) -> Any:
         statement = None if request is None else request.statement
-        label = None if statement is None else statement_label(statement)
+        label = None if statement is None else statement_label(statement) if kind == "execute" else _of(kind, statement)
         self._enter(label or kind)
         try:
             step, fault = self.trace.arrive(kind, label, is_write=statement is not None and is_write(statement))
@@ -256,6 +287,62 @@ class FaultyTransaction:
         if not self.ended:
             self.ended = True
             self.trace.open -= 1
+
+
+@final
+class FaultyCursor:
+    """A cursor of a `FaultyDriver`, or of one of its transactions.
+
+    What is read after a failure is a problem of the run: the runtime is to close it.
+    """
+
+    def __init__(self, trace: Trace, inner: Cursor, request: Request, owner: FaultyTransaction | None = None) -> None:
+        self.trace = trace
+        self.inner = inner
+        self.request = request
+        self.owner = owner
+        self.over: str | None = None
+
+    async def next_rows(self) -> list[Any]:
+        statement = self.request.statement
+        if self.over is not None:
+            wrong = f"fetch from a stream that {self.over}"
+            self.trace.problems.append(wrong)
+            raise QueryRejected(wrong)
+        try:
+            if self.owner is not None:
+                return await self.owner.fetch(self.inner, self.request)
+            step, fault = self.trace.arrive("fetch", _of("fetch", statement), in_transaction=False)
+
+            async def fail(fault: Fault) -> OmmiError:
+                return _error(fault, step, statement)
+
+            found: list[Any] = await _take(self.trace, step, fault, self.inner.next_rows, fail)
+        except BaseException:
+            self.over = "had failed"
+            raise
+        return found
+
+    async def close(self) -> None:
+        if self.over != "was closed":
+            self.trace.streams -= 1
+        self.over = "was closed"
+        label = _of("close", self.request.statement)
+        step, fault = self.trace.arrive("close", label, in_transaction=self.owner is not None)
+
+        async def fail(fault: Fault) -> OmmiError:
+            return _error(fault, step)
+
+        await _take(self.trace, step, fault, self.inner.close, fail)
+
+
+def _of(kind: str, statement: Statement) -> str:
+    return f"{kind}({schemas_of(statement)[0].name})"
+
+
+async def _close(cursor: Cursor) -> None:
+    with CancelScope(shield=True):
+        await cursor.close()
 
 
 async def _take(

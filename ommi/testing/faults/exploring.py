@@ -55,7 +55,8 @@ async def faults(
     - the database is as before the program or as after it, and, if the program is one transaction, as before unless
       that was committed. `observe` gives what is compared (of itself: all rows of the models that the program met);
       with `invariant`, what that is true of is right instead;
-    - every transaction was ended once, no connection is in use, and the next transaction can write;
+    - every transaction was ended once, every stream closed, no connection is in use, and the next transaction can
+      write;
     - each of the `probes` ended as often as it was begun;
     - `check`, given the run, does not raise `AssertionError`.
 
@@ -277,6 +278,8 @@ def _unended(trace: Trace) -> list[str]:
     found = [f"{step.label} was still under way when the run had ended" for step in trace.under_way]
     if trace.open:
         found.append(f"{trace.open} transactions were begun and not ended")
+    if trace.streams:
+        found.append(f"{trace.streams} streams were opened and not closed")
     return found
 
 

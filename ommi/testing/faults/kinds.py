@@ -98,6 +98,10 @@ def _errors_at(step: FaultStep) -> tuple[Fault, ...]:
             violated = (Fault.VIOLATED,) if step.is_write else ()
             unknown = (Fault.LOST_DURING,) if step.is_write and not step.in_transaction else ()
             return (Fault.REJECTED, *violated, Fault.CONFLICT, *lost, *unknown)
+        case "stream" | "fetch":
+            return (Fault.REJECTED, Fault.CONFLICT, *lost)
+        case "close":
+            return ()
         case "begin":
             return (Fault.REJECTED, Fault.CONFLICT, *lost)
         case "commit":

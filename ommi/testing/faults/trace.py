@@ -18,7 +18,7 @@ __all__ = ["Trace"]
 
 @final
 class Trace:
-    """The steps of one run in order of arrival, and what became of its transactions.
+    """The steps of one run in order of arrival, and what became of its transactions and streams.
 
     `commits` counts those that happened, `acknowledged` those of them that were answered, `writes` the statements
     committed on their own; `unknown` says that there is a COMMIT, or such a statement, that may have happened.
@@ -30,7 +30,7 @@ class Trace:
         self.steps: list[FaultStep] = []
         self.schemas: dict[Schema, None] = {}
         self.problems: list[str] = []
-        self.open = self.commits = self.acknowledged = self.writes = 0
+        self.open = self.streams = self.commits = self.acknowledged = self.writes = 0
         self.unknown = False
         self.is_cancelled = False
         self.clock = IdleClock(self._activity)

@@ -39,6 +39,17 @@ async def test_behind_a_pooler_statements_and_transactions_work(database: str) -
                 assert await succeeds(db, find(Person, Person.name == "c").count()) == 1
 
 
+async def test_behind_a_pooler_streams_work_with_others_in_the_same_transaction(database: str) -> None:
+    with serving(pooling(database)) as port:
+        async with connected(through(database, port), pgbouncer=True) as db:
+            await succeeds(db, add_all([Person(f"p{number}") for number in range(10)]))
+            people = find(Person, Person.name != "p3").order_by(Person.id).stream(chunk=2)
+            pairs = people.bind(lambda one: people.take(1).map(lambda other: (one.name, other.name)))
+            assert len(await succeeds(db, pairs.to_list().transactional())) == 9
+            async with db.open(people) as rows:
+                assert [person.name async for person in rows][:4] == ["p0", "p1", "p2", "p4"]
+
+
 async def test_behind_a_pooler_that_was_not_named_the_error_says_so(database: str) -> None:
     with serving(pooling(database)) as port:
         async with Ommi(PostgresDriver(through(database, port))) as db:

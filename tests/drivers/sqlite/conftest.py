@@ -95,7 +95,10 @@ def no_thread_is_left() -> Iterator[None]:
 # -- a database
 
 
-@ommi_model(collection=ModelCollection())
+users = ModelCollection()
+
+
+@ommi_model(collection=users)
 @dataclass
 class User:
     name: Annotated[str, Unique]

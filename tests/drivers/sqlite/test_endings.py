@@ -233,7 +233,7 @@ async def test_a_second_connection_for_the_body_of_a_transaction_is_refused_nami
 
         async def body() -> None:
             error = await fails(other, user("b").transactional(), PoolTimeout)
-            assert "open transactions hold 1 of 1" in error.message
+            assert "1 of 1 are held by a transaction for" in error.message
 
         await succeeds(db, then(user("a"), Effect.from_awaitable(body)).transactional())
         assert await succeeds(db, COUNT) == 1

@@ -294,7 +294,7 @@ async def test_a_lease_used_by_two_tasks_at_once_says_so() -> None:
 async def test_whoever_waits_too_long_for_a_connection_is_told_who_has_it() -> None:
     async with pool_of(acquire_timeout=0.05) as pool:
         lease = await pool.lease(begin)
-        with pytest.raises(PoolTimeout, match=r"no testing connection .* 0\.05 s; open transactions hold 1 of 1"):
+        with pytest.raises(PoolTimeout, match=r"no testing connection .* 0\.05 s; 1 of 1 are held by a transaction"):
             await pool.run(select, 1)
         await lease.roll_back()
         assert await pool.run(select, 1) == 1
