@@ -76,6 +76,13 @@ class RawPyMongo(Plain):
     async def fetch(self) -> list[Record]:
         return [_record(row) for row in await self.db.record.find().to_list()]
 
+    async def stream(self) -> int:
+        count = 0
+        async for row in self.db.record.find(batch_size=1000):
+            _record(row)
+            count += 1
+        return count
+
     async def get(self, key: int) -> Record:
         return _record(await self.db.record.find_one({"_id": key}))
 

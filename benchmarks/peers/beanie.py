@@ -97,6 +97,12 @@ class Beanie:
     async def fetch(self) -> Sequence[Stored]:
         return await Stored.find_all().to_list()
 
+    async def stream(self) -> int:
+        count = 0
+        async for _ in Stored.find_all(batch_size=1000):
+            count += 1
+        return count
+
     async def get(self, key: int) -> Stored:
         found = await Stored.get(key)
         assert found is not None
