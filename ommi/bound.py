@@ -609,6 +609,10 @@ class BoundJoined(BoundSelecting[*Ts], Generic[R, *Ts]):
         """Whether there is a row."""
         return BoundEffect(self._joined.exists(), self._database)
 
+    def stream(self, *, chunk: int = CHUNK) -> BoundStream[R, DatabaseError]:
+        """The rows as a stream."""
+        return BoundStream(self._joined.stream(chunk=chunk), self._database)
+
     def __repr__(self) -> str:
         return f"db.{self._joined!r}"
 

@@ -24,6 +24,7 @@ from ommi.effects.rows import (
     whole,
 )
 from ommi.effects.selecting import Selecting
+from ommi.effects.stream import CHUNK, Stream, streamed
 from ommi.errors import DatabaseError, MultipleFound, NotFound
 from ommi.frozen import frozen, replace
 from ommi.models.aliases import Alias, row_of
@@ -167,7 +168,11 @@ class Joined(Selecting[*Ts], Generic[R, *Ts]):
         """Whether there is a row."""
         return Perform(Exists(self.query), Answer.PLAIN, origin=origin())
 
-    def _perform(self, query: Select, answer: Answer) -> Effect[Any, Any]:
+    def stream(self, *, chunk: int = CHUNK) -> Stream[R, DatabaseError]:
+        """The rows as a stream, `chunk` of them at a time: for more than memory should hold."""
+        return streamed(self._perform(self.query, Answer.STREAM), chunk)
+
+    def _perform(self, query: Select, answer: Answer) -> Perform[Any, Any]:
         records = tuple([SelectedRecord(None, schema, schema in query.outer) for schema in query.schemas])
         return Perform(query, answer, Reading(records), origin=origin())
 

@@ -65,6 +65,15 @@ class Joins(RelatedTests):
         assert await given(counted, pairs.count()) == 4
 
     @with_joins
+    async def test_a_join_is_streamed(self, counted: Counted) -> None:
+        pairs = find(Person).left_join(Team).order_by(person)
+        assert await given(counted, pairs.stream(chunk=2).to_list()) == await given(counted, pairs.all())
+        codes = find(Person).join(Team).order_by(person).select(name, code)
+        assert await given(counted, codes.stream(chunk=3).to_list()) == await given(counted, codes.all())
+        async with counted.db.find(Person).join(Team).order_by(person).stream(chunk=1).open() as rows:
+            assert await anext(rows) == (ADA, RED)
+
+    @with_joins
     async def test_one_and_first_of_a_join(self, counted: Counted) -> None:
         pairs = find(Person).join(Team)
         assert await given(counted, pairs.where(code == "blue").one()) == (CID, BLUE)
