@@ -114,12 +114,6 @@ class Streams(DatabaseTests):
             expected = [(number, 7 if number else None)]
             assert await succeeds(full, together.stream().to_list()) == await succeeds(full, together.all()) == expected
 
-    async def test_a_stream_of_groups_gives_a_row_for_each(self, full: Ommi) -> None:
-        groups = find(Account).group_by(Account.owner).order_by(Account.owner).select(Account.owner, count())
-        assert len(await succeeds(full, groups.stream(chunk=3).to_list())) == 7
-        nobody = find(Account, Account.id > 99).select(count())
-        assert await succeeds(full, nobody.stream().to_list()) == [(0,)]
-
     async def test_a_stream_of_nothing_gives_nothing(self, full: Ommi) -> None:
         nothing = find(Account, Account.id > 99).stream()
         assert await succeeds(full, nothing.to_list()) == []
