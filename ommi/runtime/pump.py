@@ -609,6 +609,7 @@ class _Calls:
             raise
         except BaseException as fatal:  # the end of the process: raised as it is, when all is cleaned up
             self.fatal = self.fatal or fatal
+            self.done += self.interrupted([])
         finally:
             del self.scopes[call]
             if not isinstance(call, Batch):
@@ -616,7 +617,8 @@ class _Calls:
             else:
                 ends = _ends(call, *ended)
                 self.done += [end for end in ends if end[0] is not None and self.batches.pop(end[0], None) is not None]
-            self.waking.set()
+            if self.done:  # a batch that all members have left tells nobody anything
+                self.waking.set()
 
     def taken(self) -> list[Completed]:
         self.waking = anyio.Event()

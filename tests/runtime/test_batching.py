@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import anyio
 import pytest
+from anyio.lowlevel import checkpoint
 
 from ommi import (
     ConnectionLost,
@@ -221,6 +222,33 @@ async def test_when_all_members_are_cancelled_the_statement_is() -> None:
         program = traverse((1, 2), lambda key: race(item(key), Effect.from_awaitable(soon)))
         assert (await db.run(program)).unwrap() == ["soon", "soon"]
     assert ended == ["execute"]
+
+
+@pytest.mark.anyio
+async def test_a_statement_that_nobody_waits_for_ends_while_the_program_goes_on() -> None:
+    ended = anyio.Event()
+
+    async def hook(step: str) -> None:
+        try:
+            await anyio.sleep_forever()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await checkpoint()
+            ended.set()
+
+    async def soon() -> None:
+        await checkpoint()
+
+    async def later() -> str:
+        await ended.wait()
+        for _ in range(5):
+            await checkpoint()
+        return "later"
+
+    async with opened(hook) as db:
+        failing = Effect.from_awaitable(soon).bind(lambda _: Effect.from_failure("no"))
+        program = gather(item(1), item(2), failing).lash(lambda _: Effect.from_awaitable(later))
+        assert (await db.run(program)).unwrap() == "later"
 
 
 @pytest.mark.anyio
