@@ -1,8 +1,10 @@
 """What every test may ask for: both event loops, servers, and Hypothesis as continuous integration wants it."""
 
 import os
+import re
 from collections.abc import Iterator
 from typing import cast
+from zlib import crc32
 
 import pytest
 from hypothesis import settings
@@ -21,11 +23,30 @@ settings.register_profile("soak", settings.get_profile("ci"), max_examples=10_00
 settings.load_profile("soak" if os.environ.get("OMMI_SOAK") else "ci")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The storms of the shared suite, which knows nothing of this project's markers, are for `scripts/soak`, too."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The storms of the shared suite, which knows nothing of this project's markers, are for `scripts/soak`, too.
+
+    Of a test that runs on both event loops, OMMI_TEST_LOOPS=one keeps one, and OMMI_TEST_LOOPS=other the other one.
+    """
     for item in items:
         if "_storm_" in item.name:
             item.add_marker(pytest.mark.soak)
+    kept = os.environ.get("OMMI_TEST_LOOPS")
+    if kept is None:
+        return
+    loops: dict[str, dict[str, pytest.Item]] = {}
+    for item in items:
+        given = getattr(item, "callspec", None)
+        loop = None if given is None else given.params.get("anyio_backend")
+        if loop is not None:
+            alike = re.sub(rf"(?<=[\[-]){loop}(?=[\]-])", "", item.nodeid, count=1)
+            loops.setdefault(alike, {})[loop] = item
+    left_out = set[pytest.Item]()
+    for alike, found in loops.items():
+        if len(found) == 2:
+            left_out.add(found[min(found) if (crc32(alike.encode()) % 2 == 0) is (kept == "one") else max(found)])
+    config.hook.pytest_deselected(items=list(left_out))
+    items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.fixture(params=["asyncio", "trio"])

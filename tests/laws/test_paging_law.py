@@ -70,7 +70,7 @@ def test_pages_are_the_whole_list(url: str, rows: Any, order: tuple[Order, ...],
 def test_a_position_means_what_its_parts_mean(rows: Any, order: tuple[Order, ...]) -> None:
     schema = schema_of(Sample)
     whole = total_order(order, schema)
-    evaluation = Evaluation(schema, lambda query: [])
+    evaluation = Evaluation((schema,), lambda query, around: ())
     kept = [
         tuple(stored(f.type.kind, v) for f, v in zip(schema.fields, schema.codec.read(sample(n, row)), strict=True))
         for n, row in enumerate(rows)
