@@ -87,7 +87,7 @@ async def update(connection: Connection, compiler: Compiler, statement: Update) 
         matched = await connection.run(sql, parameters)
     except asyncpg.UniqueViolationError:
         away = _away(statement)
-        if away is None:
+        if not away:  # nothing is in its own way
             raise
         await connection.command("ROLLBACK TO ommi_update")
         matched = await _moved(connection, compiler, statement, away)
@@ -105,7 +105,7 @@ async def update(connection: Connection, compiler: Compiler, statement: Update) 
 def _away(statement: Update) -> dict[Field, bool] | None:
     """The fields whose values are moved out of the way, and whether they may be missing meanwhile.
 
-    `None` if there is a unique value for which there is no place.
+    `None` if there is a unique value for which there is no place; none where no unique value is computed.
     """
     computed = _computed(statement)
     found: dict[Field, bool] = {}

@@ -10,7 +10,7 @@ from ommi.database import Ommi
 from ommi.effects.effect import Effect
 from ommi.effects.finding import find
 from ommi.effects.operations import add, add_all, delete, save, upsert
-from ommi.errors import ForeignKeyViolation
+from ommi.errors import ForeignKeyViolation, UniqueViolation
 from ommi.testing.conformance.constraints import violates
 from ommi.testing.conformance.database import DatabaseTests
 from ommi.testing.models import Author, Book, Chapter, Loan, Node, Note, Remark, Seat, Shelf, Ticket
@@ -89,6 +89,11 @@ class References(DatabaseTests):
         program = add(Author(5)).bind(lambda _: effect).transactional()
         await violates(library, program, (ForeignKeyViolation, model, fields, constraint))
         assert await succeeds(library, find(Author).count()) == 3
+
+    async def test_a_row_with_several_references_cannot_take_the_key_of_another(self, library: Ommi) -> None:
+        taken = find(Book, Book.id == 2).update(id=1, author=1)
+        for effect in (taken, taken.transactional()):
+            await violates(library, effect, (UniqueViolation, Book, ("id",), None))
 
     async def test_a_missing_reference_refers_to_nothing(self, db: Ommi) -> None:
         await succeeds(db, add_all([Note(1), Note(2)]))
