@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -157,7 +158,7 @@ programs = st.one_of(
 
 async def run(url: str, program: Effect[Any, Any], *, batching: bool) -> tuple[Any, Any]:
     async with Ommi.connect(url) as db:
-        (await db.run(db.schema.create(relatives))).unwrap()
+        (await db.run(db.schema.drop(relatives).bind(lambda _: db.schema.create(relatives)))).unwrap()
         (await db.run(people())).unwrap()
         db._pump.batching = batching
         found = await answer(db, program, unkeyed=UNKEYED)
@@ -216,5 +217,31 @@ def test_writes_of_a_transaction_are_as_many_statements_in_fewer_trips(program: 
         assert found == expected
         assert statements == alone
         assert trips <= trips_alone
+
+    anyio.run(compare)
+
+
+# what may be one statement on a server, with what may fail in the middle of it
+mergeable = st.one_of(
+    changes,
+    rows.map(lambda key: find(Person, col(Person.id) == key).update(name=col(Person.name).lower())),
+    rows.map(lambda key: find(Profile, col(Profile.id) == key).update(text="y")),
+    st.builds(lambda key, post: find(Reply, col(Reply.id) == key).update(post_id=post), rows, rows),
+    st.builds(lambda key, post: add(Reply(key, post)), rows, rows),
+    st.builds(lambda who, whom: add(Follow(who, whom)), rows, rows),
+)
+merging = st.recursive(mergeable, within, max_leaves=10)
+
+
+@pytest.mark.soak
+@settings(suppress_health_check=list(HealthCheck), max_examples=2_000 if os.environ.get("OMMI_SOAK") else 40)
+@given(program=merging.map(lambda part: part.transactional()))
+def test_statements_that_a_server_gets_as_one_do_what_they_do_alone(
+    postgres_18: str, program: Effect[Any, Any]
+) -> None:
+    async def compare() -> None:
+        batched = await run(postgres_18, program, batching=True)
+        alone = await run(postgres_18, program, batching=False)
+        assert batched == alone
 
     anyio.run(compare)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import chain
+from collections.abc import Sequence
+from itertools import chain, islice
 from typing import Any, Final, assert_never
 
 from ommi.drivers.driver import Request
+from ommi.drivers.merging import are_inserts, are_updates, whole
 from ommi.drivers.postgres.connection import Connection
 from ommi.drivers.postgres.copying import is_copied
 from ommi.drivers.postgres.insertion import insert, is_split
@@ -28,7 +30,7 @@ from ommi.query.statements import (
     Update,
 )
 
-__all__ = ["needs_transaction", "run"]
+__all__ = ["needs_transaction", "run", "run_merged"]
 
 _END: Final = object()
 
@@ -86,3 +88,13 @@ async def run(connection: Connection, compiler: Compiler, request: Request) -> A
             return None
         case _:
             assert_never(statement)
+
+
+async def run_merged(connection: Connection, compiler: Compiler, statements: Sequence[Statement]) -> list[Any]:
+    """Run statements that may be one as one, within a transaction; their answers. Raises as `run` does."""
+    if are_updates(statements):
+        (matched,) = await connection.fetch(*compiler.prepare_updates(statements))
+        return list(matched)
+    assert are_inserts(statements)
+    answers = iter(await insert(connection, compiler, whole(statements), deferred=False))
+    return [list(islice(answers, len(statement.rows))) for statement in statements]

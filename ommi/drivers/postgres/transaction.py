@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, suppress
+from functools import partial
 from typing import Any, Final, TypeAlias, TypeVar, final
 
 from ommi.drivers.driver import Cursor, Failed, Request
+from ommi.drivers.merging import merged
 from ommi.drivers.postgres.cursors import Portal
 from ommi.drivers.postgres.dialect import quoted
 from ommi.drivers.postgres.errors import is_database_error, is_lost, lost, stale_plan, translate
+from ommi.drivers.postgres.insertion import BULK
 from ommi.drivers.postgres.pool import Closed, Lease, Pool
-from ommi.drivers.postgres.statements import run
+from ommi.drivers.postgres.statements import run, run_merged
 from ommi.drivers.sql.compiler import Compiler
 from ommi.errors import CommitUnknown, OmmiError, QueryRejected
+from ommi.frozen import replace
 from ommi.query.statements import CreateTables, DropTables, Select, Statement, is_write
 from ommi.transactions import IsolationLevel, TransactionOptions
 
@@ -26,6 +30,8 @@ _OVER: Final = "this transaction is over: it was committed or rolled back"
 _READ_ONLY: Final = "this transaction is read-only: begin it without read_only=True to write or lock"
 _CANCELLED: Final = "a statement of this transaction was cancelled: the transaction can only be rolled back"
 _GUARD: Final = "ommi_guard"
+UPDATES: Final = 32
+"""The most updates in one statement: the server plans each of them."""
 
 _LEVELS: Final = {
     IsolationLevel.READ_UNCOMMITTED: "READ COMMITTED",
@@ -115,14 +121,59 @@ class PostgresTransaction:
         self._lease.statement = statement
 
     async def execute_all(self, requests: Sequence[Request], /) -> list[Any]:
-        """Run statements up to the first that fails; each is a round trip, but beside trio, all are one hop."""
-        answers: list[Any] = []
+        """Run statements up to the first that fails: some as one, if then none fails, and otherwise one by one.
+
+        Beside trio, all are one hop to the loop of the connections.
+        """
+        runs = merged(requests, rows=BULK, updates=UPDATES)
+        # the savepoint that all but the first of a transaction need is a round trip, too
+        if len(requests) - len(runs) > (not self._untouched):
+            answers = await self._executed_merged(requests, runs)
+            if answers is not None:
+                return answers
+        answers = []
         for request in requests:
             try:
                 answers.append(await self.execute(request))
             except Exception as error:  # noqa: BLE001 - given back as its answer
                 answers.append(Failed(error))
                 break
+        return answers
+
+    async def _executed_merged(
+        self, requests: Sequence[Request], runs: Sequence[Sequence[Request]]
+    ) -> list[Any] | None:
+        """The answers of all statements; `None`, with nothing done, if one failed.
+
+        Which, and how, they tell when they are made one by one. They are undone to a savepoint, or as the first ones of
+        the transaction with all of it.
+        """
+        connection, first = self._lease.connection, self._untouched
+        answers: list[Any] = []
+        try:
+            for request in requests:
+                self._check_allowed(request.statement)
+            if not first:
+                await self._telling(requests[0], connection.command(f"{self._unguarded()}SAVEPOINT {_GUARD}"))
+                self._guarded = True
+            for several in runs:
+                answers += await self._executed_as_one(several)
+        except Exception:  # noqa: BLE001 - it is met again
+            if first and self.usable:
+                with suppress(Exception):  # as above
+                    await self._run(connection.command(f"ROLLBACK; {begin_sql(self._options)}"), None)
+                    self._untouched = True
+            return None
+        return answers
+
+    async def _executed_as_one(self, requests: Sequence[Request]) -> list[Any]:
+        asked = replace(requests[0], recoverable=False)  # the savepoint there is, is that of all
+        if len(requests) == 1:
+            return [await self._telling(asked, self._executed(asked))]
+        asked = replace(asked, sent=_all_told(requests))
+        statements = [request.statement for request in requests]
+        act = partial(run_merged, self._lease.connection, self._compiler, statements)
+        answers: list[Any] = await self._telling(asked, self._guarding(asked, act))
         return answers
 
     async def commit(self) -> None:
@@ -274,6 +325,17 @@ class PostgresTransaction:
         if self._lease.connection.is_closed and not self._pool.holds(self._lease):
             self._ended = True
             raise Closed("the database was closed while this transaction was open, and it was rolled back")
+
+
+def _all_told(requests: Sequence[Request]) -> Callable[[str, int], None]:
+    """What tells the text of one statement to all who asked for it, and its trips to the first."""
+
+    def tell(text: str, trips: int) -> None:
+        for number, request in enumerate(requests):
+            if request.sent is not None:
+                request.sent(text, 0 if number else trips)
+
+    return tell
 
 
 @final

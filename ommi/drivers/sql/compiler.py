@@ -123,6 +123,33 @@ class Compiler:
         encode = shape.encode
         return Prepared(shape.sql, values if encode is None else encode(values))
 
+    def prepare_updates(self, statements: Sequence[Update]) -> Prepared:
+        """Several updates as one statement, whose row tells how many rows each matched.
+
+        None of them sees what another one does, and the server may make them in any order. Raises as `prepare` does.
+        """
+        literals: list[Literal] = []
+        outlines = tuple([outline(statement, literals) for statement in statements])
+        for literal in literals:
+            if literal.unfit is not None:
+                raise literal.unfit
+        values = [literal.value for literal in literals]
+        key = (outlines, tuple([value is None for value in values]))
+        shape = self._shapes.get(key)
+        if shape is None:
+            translation = Translation(self.dialect, self.dialect.query)
+            names = [f"ommi_{number}" for number in range(len(statements))]
+            updates = [
+                (f"{name} AS (", *self._update(translation, statement), " RETURNING 1)")
+                for name, statement in zip(names, statements, strict=True)
+            ]
+            counts = joined(", ", [text(f"(SELECT count(*) FROM {name})") for name in names])  # noqa: S608 - our names
+            sql = fill("WITH {0} SELECT {1}", joined(", ", updates), counts)
+            shape = _Shape(self._render(sql), encoder(places(sql), len(values)), paged=False)
+            self._shapes.put(key, shape)
+            self.learn(*[statement.schema for statement in statements])
+        return Prepared(shape.sql, values if shape.encode is None else shape.encode(values))
+
     def insert(
         self,
         schema: Schema,

@@ -1,0 +1,110 @@
+"""Which statements in a row may go to a server as one, because nothing can tell that from one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+
+from typing_extensions import TypeIs
+
+from ommi.drivers.driver import Request
+from ommi.query.expressions import And, Column, Comparison, Literal
+from ommi.query.statements import Insert, Statement, Update
+from ommi.schema import Field, Reference, Schema
+from ommi.values import DEFAULT
+
+__all__ = ["are_inserts", "are_updates", "merged", "whole"]
+
+
+def merged(requests: Sequence[Request], *, rows: int, updates: int) -> list[Sequence[Request]]:
+    """The statements in order, those together that may be one.
+
+    They are inserts into one table, of up to so many `rows`, or up to so many `updates`, each of one row that no other
+    one changes. What they change is not looked at by any of them, nor by a rule of the schema: no key or unique value
+    changes, and no reference. A trigger of the application's own sees all of their rows at once.
+    """
+    found: list[Sequence[Request]] = []
+    at = 0
+    while at < len(requests):
+        statement, many = requests[at].statement, 1
+        if isinstance(statement, Insert):
+            many = _inserts(statement, requests, at, rows)
+        elif isinstance(statement, Update):
+            many = _updates(requests, at, updates)
+        found.append(requests[at : at + many])
+        at += many
+    return found
+
+
+def are_inserts(statements: Sequence[Statement]) -> TypeIs[Sequence[Insert]]:
+    """Whether statements that may be one are inserts."""
+    return isinstance(statements[0], Insert)
+
+
+def are_updates(statements: Sequence[Statement]) -> TypeIs[Sequence[Update]]:
+    """Whether statements that may be one are updates."""
+    return isinstance(statements[0], Update)
+
+
+def whole(inserts: Sequence[Insert]) -> Insert:
+    """The one insert of the rows of several."""
+    return Insert(inserts[0].schema, tuple([row for each in inserts for row in each.rows]))
+
+
+def _inserts(first: Insert, requests: Sequence[Request], start: int, rows: int) -> int:
+    schema = first.schema
+    if first.on_conflict is not None or not first.rows or any(_is_to(one, schema) for one in schema.references):
+        return 1
+    left = [value is DEFAULT for value in first.rows[0]]
+    many = 0
+    for request in requests[start:]:
+        each = request.statement
+        if not isinstance(each, Insert) or each.schema is not schema or each.on_conflict is not None:
+            break
+        rows -= len(each.rows)
+        if rows < 0 or any([value is DEFAULT for value in row] != left for row in each.rows):
+            break
+        many += 1
+    return max(many, 1)
+
+
+def _is_to(reference: Reference, schema: Schema) -> bool:
+    try:
+        target, _ = reference.target()
+    except TypeError:  # a model that was not declared yet
+        return False
+    return target.table == schema.table
+
+
+def _updates(requests: Sequence[Request], start: int, most: int) -> int:
+    seen: set[Hashable] = set()
+    for request in requests[start : start + most]:
+        each = request.statement
+        if not isinstance(each, Update) or not _is_free(each):
+            break
+        key = _key(each)
+        if key is None or (each.schema.table, key) in seen:
+            break
+        seen.add((each.schema.table, key))
+    return max(len(seen), 1)
+
+
+def _is_free(statement: Update) -> bool:
+    """Whether no rule of the schema has to do with more than the row itself."""
+    schema = statement.schema
+    bound = {f for index in schema.indexes if index.unique for f in index.fields}
+    bound.update(schema.key, *(reference.fields for reference in schema.references))
+    return bound.isdisjoint([f for f, _ in statement.assignments])
+
+
+def _key(statement: Update) -> Hashable | None:
+    """The key of the one row that the statement changes; `None` if there may be others."""
+    where = statement.where
+    values: dict[Field, Hashable] = {}
+    for part in where.parts if isinstance(where, And) else (where,):
+        match part:
+            case Comparison("==", Column(field=field), Literal(value=value, unfit=None)) if value is not None:
+                values[field] = value
+            case _:
+                return None
+    key = statement.schema.key
+    return tuple([values[f] for f in key]) if all(f in values for f in key) else None
