@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, TypeAlias, final
 
 from ommi.effects.effect import Await, Keys, Perform
 from ommi.models.remembered import Flight
-from ommi.schema import Field, Schema
+from ommi.schema import Field, Row, Schema
 from ommi.transactions import TransactionOptions
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ __all__ = [
     "Watch",
 ]
 
-Fill: TypeAlias = tuple[Schema, Any, tuple[tuple[Field, Any], ...]]
-"""An instance, and the canonical values it gets after the commit."""
+Fill: TypeAlias = tuple[Schema, tuple[Field, ...], Sequence[Any], Sequence[Row]]
+"""Fields of a model, instances of it, and for each of them the canonical values that these get after the commit."""
 
 
 class Ending(IntEnum):

@@ -160,32 +160,20 @@ def _records(perform: Perform[Any, Any], reply: list[Row], storage: Storage) -> 
     schema = statement.schema
     build = schema.codec.build
     if statement.on_conflict is not None:
-        load = _loader(schema.fields, storage)
-        whole = [
-            (schema, target, tuple(zip(schema.fields, load(row), strict=True)))
-            for target, row in zip(perform.targets, reply, strict=True)
-        ]
-        return schema.codec.reader(storage)(reply), tuple(whole)
+        whole = _loaded(reply, schema.fields, storage)
+        return schema.codec.reader(storage)(reply), ((schema, schema.fields, perform.targets, whole),)
     assigned = schema.assigned
     if not assigned:
         return [build(row) for row in statement.rows], ()
-    records: list[Any] = []
-    fills: list[Fill] = []
-    load = _loader(assigned, storage)
+    # no object of its own for each row: with many of them in a process, collecting garbage costs more than all of this
+    values = _loaded(reply, assigned, storage)
+    fills: tuple[Fill, ...] = ((schema, assigned, perform.targets, values),)
     if len(assigned) == 1:  # the key alone: what nearly every model leaves to the database
-        (field,) = assigned
-        place = schema.fields.index(field)
-        for row, stored, target in zip(statement.rows, reply, perform.targets, strict=True):
-            (value,) = load(stored)
-            records.append(build((*row[:place], value, *row[place + 1 :])))
-            fills.append((schema, target, ((field, value),)))
-        return records, tuple(fills)
+        place = schema.fields.index(assigned[0])
+        pairs = zip(statement.rows, values, strict=True)
+        return [build((*row[:place], *value, *row[place + 1 :])) for row, value in pairs], fills
     spread = _spread([schema.fields.index(f) for f in assigned])
-    for row, stored, target in zip(statement.rows, reply, perform.targets, strict=True):
-        values = load(stored)
-        records.append(build(spread(row, values)))
-        fills.append((schema, target, tuple(zip(assigned, values, strict=True))))
-    return records, tuple(fills)
+    return [build(spread(row, value)) for row, value in zip(statement.rows, values, strict=True)], fills
 
 
 def _spread(places: list[int]) -> Callable[[Row, Row], Row]:
@@ -200,14 +188,15 @@ def _spread(places: list[int]) -> Callable[[Row, Row], Row]:
     return spread
 
 
-def _loader(fields: tuple[Field, ...], storage: Storage) -> Callable[[Row], Row]:
-    """A function from stored values of some fields to canonical ones."""
+def _loaded(rows: list[Row], fields: tuple[Field, ...], storage: Storage) -> list[Row]:
+    """Canonical values of rows of stored values of some fields."""
     loads = [storage.forms[f.type.kind].load for f in fields]
     if not any(loads):
-        return lambda stored: stored
-    return lambda stored: tuple(
-        [value if value is None or load is None else load(value) for value, load in zip(stored, loads, strict=True)]
-    )
+        return rows
+    return [
+        tuple([value if value is None or load is None else load(value) for value, load in zip(row, loads, strict=True)])
+        for row in rows
+    ]
 
 
 def _saved(perform: Perform[Any, Any], matched: int) -> tuple[Any, tuple[Fill, ...]]:
@@ -217,8 +206,8 @@ def _saved(perform: Perform[Any, Any], matched: int) -> tuple[Any, tuple[Fill, .
         version = schema.version
         if version is None:
             return schema.codec.build(row), ()
-        value = row[schema.fields.index(version)]
-        return schema.codec.build(row), tuple((schema, target, ((version, value),)) for target in perform.targets)
+        found = [(row[schema.fields.index(version)],)] * len(perform.targets)
+        return schema.codec.build(row), ((schema, (version,), perform.targets, found),)
     if schema.version is not None:
         raise StaleRecord(
             f"the {schema.name} was changed or deleted since it was read: reload it and apply the change again",

@@ -37,7 +37,7 @@ from ommi.runtime.calls import (
     Rollback,
     Watch,
 )
-from ommi.schema import Field, Schema
+from ommi.schema import Field, Row, Schema
 from ommi.testing.clock import FakeClock
 
 __all__ = [
@@ -255,10 +255,10 @@ def _fills(perform: Perform[Any, Any], reply: Any) -> tuple[Fill, ...]:
     return _of_records(schema, fields, perform.targets, reply if perform.answer is Answer.RECORDS else [reply])
 
 
-def _of_records(schema: Schema, fields: Any, targets: Any, records: Any) -> tuple[Fill, ...]:
-    fills: list[Fill] = []
+def _of_records(schema: Schema, fields: tuple[Field, ...], targets: Any, records: Any) -> tuple[Fill, ...]:
+    found: list[tuple[Any, Row]] = []
     for target, record in zip(targets, records, strict=False):
         if fields and isinstance(record, schema.model):
             row = dict(zip(schema.fields, schema.codec.read(record), strict=True))
-            fills.append((schema, target, tuple((f, row[f]) for f in fields)))
-    return tuple(fills)
+            found.append((target, tuple([row[f] for f in fields])))
+    return ((schema, fields, [target for target, _ in found], [row for _, row in found]),)
