@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, Final
 
 from typing_extensions import TypeIs
 
 from ommi.drivers.driver import Request
 from ommi.query.expressions import And, Column, Comparison, Literal
+from ommi.query.outline import outline
 from ommi.query.statements import Insert, Statement, Update
 from ommi.schema import Field, Reference, Schema
 from ommi.values import DEFAULT
 
 __all__ = ["are_inserts", "are_updates", "merged", "whole"]
 
+BYTES: Final = 4_000_000
+"""The most that the values of statements which become one take together, about."""
+PARAMETERS: Final = 30_000
 
-def merged(requests: Sequence[Request], *, rows: int, updates: int) -> list[Sequence[Request]]:
+
+def merged(
+    requests: Sequence[Request], *, rows: int, updates: int, fit: Callable[[int], int] = int
+) -> list[Sequence[Request]]:
     """The statements in order, those together that may be one.
 
-    They are inserts into one table, of up to so many `rows`, or up to so many `updates`, each of one row that no other
-    one changes. What they change is not looked at by any of them, nor by a rule of the schema: no key or unique value
-    changes, and no reference. A trigger of the application's own sees all of their rows at once.
+    They are inserts into one table, of up to so many `rows`, or up to so many `updates` of one shape, each of one row
+    that no other one changes; of a number of them, as many as `fit`. What they change is not looked at by any of them,
+    nor by a rule of the schema: no key or unique value changes, and no reference. They have not so many bytes that a
+    server would not take them at once.
     """
     found: list[Sequence[Request]] = []
     at = 0
@@ -29,7 +38,7 @@ def merged(requests: Sequence[Request], *, rows: int, updates: int) -> list[Sequ
         if isinstance(statement, Insert):
             many = _inserts(statement, requests, at, rows)
         elif isinstance(statement, Update):
-            many = _updates(requests, at, updates)
+            many = fit(_updates(statement, requests, at, updates))
         found.append(requests[at : at + many])
         at += many
     return found
@@ -50,21 +59,35 @@ def whole(inserts: Sequence[Insert]) -> Insert:
     return Insert(inserts[0].schema, tuple([row for each in inserts for row in each.rows]))
 
 
-def _inserts(first: Insert, requests: Sequence[Request], start: int, rows: int) -> int:
+def _inserts(first: Insert, requests: Sequence[Request], start: int, most: int) -> int:
     schema = first.schema
     if first.on_conflict is not None or not first.rows or any(_is_to(one, schema) for one in schema.references):
         return 1
     left = [value is DEFAULT for value in first.rows[0]]
-    many = 0
+    many, rows, size = 0, 0, 0
     for request in requests[start:]:
         each = request.statement
         if not isinstance(each, Insert) or each.schema is not schema or each.on_conflict is not None:
             break
-        rows -= len(each.rows)
-        if rows < 0 or any([value is DEFAULT for value in row] != left for row in each.rows):
+        rows += len(each.rows)
+        size += sum([_size(value) for row in each.rows for value in row])
+        if rows > most or size > BYTES or any([value is DEFAULT for value in row] != left for row in each.rows):
             break
         many += 1
     return max(many, 1)
+
+
+def _size(value: Any) -> int:
+    """About how many bytes a value takes, where these may be many."""
+    match value:
+        case str() | bytes():
+            return len(value)
+        case dict():
+            return sum([len(name) + _size(item) for name, item in value.items()])
+        case list() | tuple():
+            return sum(map(_size, value))
+        case _:
+            return 8
 
 
 def _is_to(reference: Reference, schema: Schema) -> bool:
@@ -75,16 +98,26 @@ def _is_to(reference: Reference, schema: Schema) -> bool:
     return target.table == schema.table
 
 
-def _updates(requests: Sequence[Request], start: int, most: int) -> int:
+def _updates(first: Update, requests: Sequence[Request], start: int, most: int) -> int:
+    if not _is_free(first):
+        return 1
+    shape: Hashable = None
     seen: set[Hashable] = set()
+    size, parameters = 0, 0
     for request in requests[start : start + most]:
         each = request.statement
-        if not isinstance(each, Update) or not _is_free(each):
+        if not isinstance(each, Update) or each.schema is not first.schema:
             break
+        values: list[Literal] = []
+        found = outline(each, values), tuple([literal.value is None for literal in values])
         key = _key(each)
-        if key is None or (each.schema.table, key) in seen:
+        size += sum([_size(literal.value) for literal in values])
+        parameters += len(values)
+        # of one shape, since what several are compiled to is kept
+        if key is None or key in seen or (seen and found != shape) or size > BYTES or parameters > PARAMETERS:
             break
-        seen.add((each.schema.table, key))
+        shape = found
+        seen.add(key)
     return max(len(seen), 1)
 
 

@@ -131,7 +131,11 @@ class Connection:
             self.sent = True
             found: list[Any] = await self.raw.fetch(sql, *parameters)
             return found
-        prepared = self._statements.get(sql) or await self._prepare(sql)
+        prepared = self._statements.get(sql)
+        if prepared is None:
+            prepared = await self._prepare(sql)
+        else:
+            self._statements.move_to_end(sql)  # what is used often stays
         self.sent = True
         try:
             found = await prepared.fetch(*parameters)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from functools import partial
+from itertools import groupby
 from typing import Any, Final, TypeAlias, TypeVar, final
 
 from ommi.drivers.driver import Cursor, Failed, Request
@@ -18,7 +19,7 @@ from ommi.drivers.postgres.statements import run, run_merged
 from ommi.drivers.sql.compiler import Compiler
 from ommi.errors import CommitUnknown, OmmiError, QueryRejected
 from ommi.frozen import replace
-from ommi.query.statements import CreateTables, DropTables, Select, Statement, is_write
+from ommi.query.statements import CreateTables, DropTables, Select, Sql, Statement, is_write
 from ommi.transactions import IsolationLevel, TransactionOptions
 
 __all__ = ["PostgresTransaction", "Shield", "TransactionCursor", "begin_sql"]
@@ -30,8 +31,11 @@ _OVER: Final = "this transaction is over: it was committed or rolled back"
 _READ_ONLY: Final = "this transaction is read-only: begin it without read_only=True to write or lock"
 _CANCELLED: Final = "a statement of this transaction was cancelled: the transaction can only be rolled back"
 _GUARD: Final = "ommi_guard"
-UPDATES: Final = 32
-"""The most updates in one statement: the server plans each of them."""
+_FROM_OUTSIDE: Final = ("08", "40", "53", "57", "58", "XX")
+"""Classes of SQLSTATEs: connections, conflicts, resources, cancellations, failures of the server."""
+_LOCK_TIMEOUT: Final = "55P03"
+_UPDATES: Final = 16
+"""The most updates in one statement: the server plans each of them, and keeps the plan."""
 
 _LEVELS: Final = {
     IsolationLevel.READ_UNCOMMITTED: "READ COMMITTED",
@@ -96,7 +100,7 @@ class PostgresTransaction:
     async def next_rows(self, portal: Portal, request: Request) -> list[Any]:
         """The next rows of a query that is open."""
         self._check()
-        return await self._run(self._guarding(request, portal.next_rows), request.statement)
+        return await self._run(self._guarding(request, portal.next_rows), request)
 
     async def close_portal(self, portal: Portal) -> None:
         """Close a query; those that are open at the end of the transaction end with it."""
@@ -108,7 +112,7 @@ class PostgresTransaction:
         connection = self._lease.connection
         connection.tell = request.sent
         try:
-            return await self._run(work, request.statement)
+            return await self._run(work, request)
         finally:
             connection.tell = None
 
@@ -121,17 +125,26 @@ class PostgresTransaction:
         self._lease.statement = statement
 
     async def execute_all(self, requests: Sequence[Request], /) -> list[Any]:
-        """Run statements up to the first that fails: some as one, if then none fails, and otherwise one by one.
+        """Run statements up to the first that fails: some as one, if that succeeds, and otherwise one by one.
 
         Beside trio, all are one hop to the loop of the connections.
         """
-        runs = merged(requests, rows=BULK, updates=UPDATES)
-        # the savepoint that all but the first of a transaction need is a round trip, too
-        if len(requests) - len(runs) > (not self._untouched):
-            answers = await self._executed_merged(requests, runs)
-            if answers is not None:
-                return answers
-        answers = []
+        answers: list[Any] = []
+        runs = merged(requests, rows=BULK, updates=_UPDATES, fit=_few)
+        for together, neighbours in groupby(runs, lambda run: len(run) > 1):
+            several = list(neighbours)
+            made = [request for run in several for request in run]
+            found = None
+            # the savepoint that all but the first of a transaction need is a round trip, too
+            if together and len(made) - len(several) > (not self._untouched):
+                found = await self._executed_merged(several)
+            answers += await self._executed_in_turn(made) if found is None else found
+            if isinstance(answers[-1], Failed):
+                break
+        return answers
+
+    async def _executed_in_turn(self, requests: Sequence[Request]) -> list[Any]:
+        answers: list[Any] = []
         for request in requests:
             try:
                 answers.append(await self.execute(request))
@@ -140,40 +153,42 @@ class PostgresTransaction:
                 break
         return answers
 
-    async def _executed_merged(
-        self, requests: Sequence[Request], runs: Sequence[Sequence[Request]]
-    ) -> list[Any] | None:
-        """The answers of all statements; `None`, with nothing done, if one failed.
+    async def _executed_merged(self, runs: Sequence[Sequence[Request]]) -> list[Any] | None:
+        """The answers of statements each run of which may be one; `None`, with nothing done, if one fails by itself.
 
         Which, and how, they tell when they are made one by one. They are undone to a savepoint, or as the first ones of
-        the transaction with all of it.
+        the transaction with all of it. What the server or others are to blame for is the failure of the first.
         """
-        connection, first = self._lease.connection, self._untouched
+        connection, begun = self._lease.connection, self._untouched
+        first = replace(runs[0][0], recoverable=not begun)
         answers: list[Any] = []
         try:
-            for request in requests:
-                self._check_allowed(request.statement)
-            if not first:
-                await self._telling(requests[0], connection.command(f"{self._unguarded()}SAVEPOINT {_GUARD}"))
+            self._check_allowed(first.statement)
+            if not begun:
+                await self._telling(first, connection.command(f"{self._unguarded()}SAVEPOINT {_GUARD}"))
                 self._guarded = True
-            for several in runs:
-                answers += await self._executed_as_one(several)
-        except Exception:  # noqa: BLE001 - it is met again
-            if first and self.usable:
-                with suppress(Exception):  # as above
-                    await self._run(connection.command(f"ROLLBACK; {begin_sql(self._options)}"), None)
-                    self._untouched = True
+            for run_ in runs:
+                answers += await self._executed_as_one(run_, recoverable=not begun)
+        except Exception as error:  # noqa: BLE001 - given back as an answer, or met again
+            recoverable = any(request.recoverable for run_ in runs for request in run_)
+            if not self.usable or not _is_their_own(error, recoverable):
+                return [Failed(error)]
+            if begun:
+                try:
+                    await self._telling(first, connection.command(f"ROLLBACK; {begin_sql(self._options)}"))
+                except Exception as meanwhile:  # noqa: BLE001 - as above
+                    return [Failed(meanwhile)]
+                self._untouched = True
             return None
         return answers
 
-    async def _executed_as_one(self, requests: Sequence[Request]) -> list[Any]:
-        asked = replace(requests[0], recoverable=False)  # the savepoint there is, is that of all
-        if len(requests) == 1:
-            return [await self._telling(asked, self._executed(asked))]
-        asked = replace(asked, sent=_all_told(requests))
+    async def _executed_as_one(self, requests: Sequence[Request], *, recoverable: bool) -> list[Any]:
+        connection = self._lease.connection
+        self._untouched = False
         statements = [request.statement for request in requests]
-        act = partial(run_merged, self._lease.connection, self._compiler, statements)
-        answers: list[Any] = await self._telling(asked, self._guarding(asked, act))
+        asked = replace(requests[0], recoverable=recoverable, sent=_all_told(requests))
+        act = partial(run_merged, connection, self._compiler, statements)
+        answers: list[Any] = await self._telling(asked, act())
         return answers
 
     async def commit(self) -> None:
@@ -251,6 +266,8 @@ class PostgresTransaction:
 
     async def _executed(self, request: Request) -> Any:
         connection = self._lease.connection
+        if self._guarded and not request.recoverable and isinstance(request.statement, Sql):
+            await connection.command(self._unguarded())  # the server may refuse it after a savepoint
         value = await self._guarding(request, lambda: run(connection, self._compiler, request))
         if isinstance(request.statement, (CreateTables, DropTables)):
             self._changed_tables = True
@@ -277,8 +294,8 @@ class PostgresTransaction:
             connection.forget()
             return await act()
 
-    async def _run(self, work: Awaitable[T], statement: Statement | None) -> T:
-        connection = self._lease.connection
+    async def _run(self, work: Awaitable[T], request: Request | None) -> T:
+        connection, statement = self._lease.connection, None if request is None else request.statement
         try:
             return await work
         except Exception as error:
@@ -288,7 +305,7 @@ class PostgresTransaction:
             if not connection.is_in_transaction:
                 raise self._break(error, statement) from error
             found = self._translated(error, statement)
-            if self._guarded and statement is not None:
+            if self._guarded and request is not None and request.recoverable:
                 await self._undo_guarded()
             if found is error:
                 raise
@@ -325,6 +342,19 @@ class PostgresTransaction:
         if self._lease.connection.is_closed and not self._pool.holds(self._lease):
             self._ended = True
             raise Closed("the database was closed while this transaction was open, and it was rolled back")
+
+
+def _few(number: int) -> int:
+    """So many updates, or fewer: of a shape with any number of them, the server keeps few plans."""
+    return number if number < _UPDATES // 2 else number // (_UPDATES // 2) * (_UPDATES // 2)
+
+
+def _is_their_own(error: Exception, recoverable: bool) -> bool:
+    """Whether statements made one by one could end otherwise than they did as one, and may be asked again."""
+    code = getattr(error.__cause__ or error, "sqlstate", None) or ""
+    if code == _LOCK_TIMEOUT:  # only where the program goes on is it of interest whose it was
+        return recoverable
+    return not code.startswith(_FROM_OUTSIDE)
 
 
 def _all_told(requests: Sequence[Request]) -> Callable[[str, int], None]:

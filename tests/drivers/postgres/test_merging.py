@@ -1,7 +1,9 @@
 """Writes that effects make in turn inside a transaction: as one statement, where that cannot be told apart."""
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 
+import anyio
 import pytest
 
 from ommi import (
@@ -9,21 +11,32 @@ from ommi import (
     Effect,
     EncodeError,
     ForeignKeyViolation,
+    Key,
+    LockTimeout,
+    ModelCollection,
     Ommi,
+    QueryRejected,
+    StatementTimeout,
     Success,
+    TransactionOptions,
     UniqueViolation,
     add,
     add_all,
     col,
+    execute,
     find,
     gather,
+    ommi_model,
+    sql,
     traverse,
     validate,
 )
+from ommi.drivers.driver import MakesRuns, Request
+from ommi.effects.effect import Perform
 from ommi.effects.program import Prog, effect
 from ommi.testing import fails, succeeds
 
-from .conftest import Branch, Person, Server, Twig
+from .conftest import Branch, Person, Server, Twig, until
 
 pytestmark = pytest.mark.anyio
 
@@ -84,19 +97,31 @@ async def test_what_follows_another_statement_takes_a_savepoint(db: Ommi) -> Non
     assert await trips(db, after_one(gather(aged(1, 2), aged(2, 2)))) == alone + 2
 
 
-async def test_updates_of_several_tables_are_one(db: Ommi) -> None:
+async def test_updates_of_several_shapes_are_several(db: Ommi) -> None:
     await people(db)
     await succeeds(db, add_all([Branch(1), Branch(2)]))
-    await succeeds(db, add(Twig(1, branch=1)))
-    moved = find(Twig, col(Twig.id) == 1).update(branch=2)
-    assert await trips(db, gather(aged(1, 5), aged(2, 6))) == 3
-    assert await trips(db, gather(aged(1, 5), moved)) == 4  # a reference is looked at in its turn
+    noted = [find(Person, col(Person.id) == n).update(note="x") for n in (3, 4)]
+    assert await trips(db, gather(aged(1, 5), aged(2, 6), *noted)) == 4
+    nameless = find(Person, col(Person.id) == 5).update(note=None)
+    assert await trips(db, gather(*noted, nameless)) == 4
+    moved = [find(Twig, col(Twig.id) == n).update(branch=2) for n in (1, 2)]
+    assert await trips(db, gather(*moved)) == 4  # a reference is looked at in its turn
+
+
+async def test_the_server_keeps_few_plans(db: Ommi, server: Server) -> None:
+    await people(db, 40)
+    for number in range(2, 40):
+        noted = [find(Person, col(Person.id) == n).update(note="x" if n % 3 else None) for n in range(1, number)]
+        await succeeds(db, gather(*noted).transactional())
+        await succeeds(db, traverse(range(1, number), lambda n: aged(n, n)).transactional())
+    plans = await succeeds(db, sql("SELECT name FROM pg_prepared_statements WHERE statement LIKE 'WITH ommi%'"))
+    assert 5 < len(plans) < 20
 
 
 async def test_hundreds_of_updates(db: Ommi) -> None:
     await people(db, 300)
-    assert await trips(db, traverse(range(1, 301), lambda n: aged(n, n))) == 2 + 10
-    assert await trips(db, after_one(traverse(range(1, 301), lambda n: aged(n, n)))) == 2 + 1 + 1 + 10
+    assert await trips(db, traverse(range(1, 301), lambda n: aged(n, n))) == 2 + 20
+    assert await trips(db, after_one(traverse(range(1, 301), lambda n: aged(n, n)))) == 2 + 1 + 1 + 20
     assert await ages(db) == list(range(1, 301))
 
 
@@ -125,6 +150,20 @@ async def test_a_parent_that_comes_too_late(db: Ommi) -> None:
         db, gather(add(Twig(1, branch=7)), add(Twig(2, branch=1)), add(Branch(7))).transactional(), ForeignKeyViolation
     )
     assert await succeeds(db, find(Twig).count()) == 0
+
+
+@ommi_model(name="person", collection=ModelCollection())
+@dataclass
+class ByName:
+    name: Annotated[str, Key]
+    age: int = 0
+
+
+async def test_one_row_by_two_models(db: Ommi) -> None:
+    await people(db)
+    same = find(ByName, col(ByName.name) == "p1").update(age=20)
+    assert await succeeds(db, gather(aged(1, 10), same, aged(2, 1)).transactional()) == (1, 1, 1)
+    assert (await ages(db))[:2] == [20, 1]
 
 
 async def test_a_condition_beside_the_key(db: Ommi) -> None:
@@ -178,6 +217,79 @@ async def test_a_value_that_does_not_fit(db: Ommi) -> None:
         assert str(await fails(db, program.transactional(), EncodeError)) == str(alone)
     await fails(db, gather(add(Person("a")), add(Person("b", age=2**70))).transactional(), EncodeError)
     assert await ages(db) == [0] * 8
+
+
+async def test_what_is_not_merged_is_made_once(db: Ommi, server: Server) -> None:
+    await people(db)
+    await server.fetch("ALTER TABLE person ADD CONSTRAINT grown CHECK (age < 100)")
+    locked = sql("SELECT pg_advisory_lock(7)", writes=True)
+    await fails(db, gather(locked, aged(1, 1), aged(2, 200)).transactional(), CheckViolation)
+    await succeeds(db, sql("SELECT pg_advisory_unlock(7)", writes=True))
+    assert await server.fetch("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = 7") == []
+
+
+async def test_sql_of_the_application_is_not_behind_a_savepoint(db: Ommi) -> None:
+    await people(db)
+    merging = execute("SET LOCAL work_mem = '8MB'").bind(lambda _: gather(*(aged(n, n) for n in (1, 2, 3))))
+    snapshot = merging.bind(lambda _: sql("SELECT pg_export_snapshot()", writes=True))
+    assert len(await succeeds(db, snapshot.transactional())) == 1
+
+
+async def test_what_the_administrator_stops_stays_stopped(db: Ommi, server: Server) -> None:
+    await people(db)
+    outcomes: list[Any] = []
+
+    async def work() -> None:
+        outcomes.append(await db.run(gather(aged(1, 1), aged(2, 2)).transactional()))
+
+    async with server.locking("UPDATE person SET note = 'l' WHERE id = 2"), anyio.create_task_group() as group:
+        group.start_soon(work)
+        await server.blocked()
+        await server.fetch(
+            "SELECT pg_cancel_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        await until(lambda: bool(outcomes))
+    assert isinstance(outcomes[0].failure(), StatementTimeout)
+    assert await ages(db) == [0] * 8
+
+
+async def test_a_lock_that_is_not_given_is_waited_for_once(db: Ommi, server: Server) -> None:
+    await people(db)
+    waiting = execute("SET LOCAL lock_timeout = '200ms'").bind(lambda _: gather(*(aged(n, n) for n in (1, 2, 3))))
+    async with server.locking("UPDATE person SET note = 'l' WHERE id = 2"):
+        trace = (await db.run(waiting.transactional(), trace=True)).trace
+    tried = [step for step in trace.steps if step.kind == "statement" and "WITH" in "".join(step.sent)]
+    assert [step.error for step in tried] == [LockTimeout]
+
+
+async def test_a_failure_leaves_nothing_that_could_be_committed(db: Ommi, server: Server) -> None:
+    await people(db)
+    await server.fetch("ALTER TABLE person ADD CONSTRAINT grown CHECK (age < 100)")
+
+    def request(key: int, age: int) -> Request:
+        changed = aged(key, age)
+        assert isinstance(changed, Perform)
+        return Request(changed.statement)
+
+    transaction = await db.driver.begin(TransactionOptions())
+    await transaction.execute(request(8, 8))
+    assert isinstance(transaction, MakesRuns)
+    assert await transaction.execute_all([request(n, n) for n in (1, 2, 4)]) == [1, 1, 1]
+    with pytest.raises(CheckViolation):
+        await transaction.execute(request(3, 300))
+    with pytest.raises(QueryRejected):
+        await transaction.commit()
+    assert await ages(db) == [0] * 8
+
+
+async def test_a_trace_tells_of_the_second_try(db: Ommi, server: Server) -> None:
+    await people(db)
+    await server.fetch("ALTER TABLE person ADD CONSTRAINT grown CHECK (age < 100)")
+    trace = (await db.run(gather(aged(1, 1), aged(2, 200)).transactional(), trace=True)).trace
+    sent = [text for step in trace.steps for text in step.sent]
+    assert [text[:6] for text in sent if "SELECT" in text] == ["WITH o", "WITH o"]
+    assert any(text.startswith("ROLLBACK; BEGIN") for text in sent)
 
 
 async def test_a_trace_names_each_of_them(db: Ommi) -> None:

@@ -58,8 +58,8 @@ async def test_a_hundred_tasks_share_ten_connections(database: str, server: Serv
 async def test_the_order_of_asking_is_the_order_of_getting(database: str) -> None:
     order: list[int] = []
 
-    async def work(number: int) -> None:
-        await succeeds(db, Effect.from_value(number).map(order.append).transactional())
+    async def work(number: int) -> None:  # says so while it has the connection
+        await succeeds(db, find(Person).count().map(lambda _: order.append(number)).transactional())
 
     async with connected(database, max_size=1) as db, anyio.create_task_group() as group, held(db):
         for number in range(30):
@@ -71,9 +71,8 @@ async def test_the_order_of_asking_is_the_order_of_getting(database: str) -> Non
 async def test_who_comes_when_a_connection_is_given_back_stands_behind_those_who_wait(database: str) -> None:
     order: list[str] = []
 
-    async def work(name: str) -> None:
-        await succeeds(db, find(Person).count())
-        order.append(name)
+    async def work(name: str) -> None:  # says so while it has the connection
+        await succeeds(db, find(Person).count().map(lambda _: order.append(name)).transactional())
 
     async with connected(database, max_size=1) as db, anyio.create_task_group() as group:
         async with held(db):
