@@ -28,7 +28,7 @@ from ommi.query.statements import Delete, Insert, OnConflict, Update
 from ommi.schema import Field, Row, Schema
 from ommi.values import DEFAULT, Kind
 
-__all__ = ["Writer", "complete", "generates_keys", "needs_transaction"]
+__all__ = ["Writer", "changes_of", "complete", "generates_keys", "needs_transaction", "require_kinds"]
 
 _CHUNK: Final = 5_000
 _TRIES: Final = 3
@@ -153,7 +153,7 @@ class Writer:
         schema = statement.schema
         shape = self.tables.shape(schema)
         translation = Translation(shape, subqueries)
-        _require_kinds(statement)
+        require_kinds(statement)
         fields = [f for f, _ in statement.assignments]
         where = translation.filter(statement.where)
         computed = {f for f, value in statement.assignments if not isinstance(value, Literal)}
@@ -166,12 +166,12 @@ class Writer:
         if not links and not refers:
             # a write to one document is sent again by PyMongo when the primary is lost, which one to many is not
             update = collection.update_one if _at_most_one(schema, statement.where) else collection.update_many
-            updated = await update(where, _update(translation, statement), session=self.session)
+            updated = await update(where, changes_of(translation, statement), session=self.session)
             return int(updated.matched_count)
         wanted = {path for link in links for path in link.target_paths}
         old = await self._find(schema.table, where, wanted)
         keys = [document["_id"] for document in old]
-        change = _update(translation, statement)
+        change = changes_of(translation, statement)
         for chunk in _chunks(keys):
             await collection.update_many({"_id": {"$in": chunk}}, change, session=self.session)
         references = References(self.tables, self.session)
@@ -295,14 +295,15 @@ def _require_unique(schema: Schema, conflict: OnConflict) -> None:
     raise QueryRejected(f"{schema.name} has no key or unique index of exactly {names} to find the row there by")
 
 
-def _require_kinds(statement: Update) -> None:
+def require_kinds(statement: Update) -> None:
+    """`QueryRejected` for a float that would be kept in an int field."""
     for f, value in statement.assignments:
         kind = type_of(value).kind
         if kind is Kind.FLOAT and f.type.kind is Kind.INT and not (isinstance(value, Literal) and value.value is None):
             raise QueryRejected(f"{statement.schema.name}.{f.name} holds int and cannot be set to the float {value!r}")
 
 
-def _update(translation: Translation, statement: Update) -> Document | list[Document]:
+def changes_of(translation: Translation, statement: Update) -> Document | list[Document]:
     """The change as operators where all values are known, and else as a pipeline."""
     if all(isinstance(value, Literal) for _, value in statement.assignments):
         values: dict[str, Any] = {}
