@@ -60,14 +60,14 @@ class Bulk:
     """One command for several statements, in order up to the first that fails.
 
     `owners` are the places of the statements that its parts belong to; `answers` those of the statements, if all are
-    made, but that an update whose key has no row changes none. `present` gives the places of the keys that are there.
+    made, but that an update whose key has no row changes none; `present` asks for the places of those that are there.
     """
 
     schema: Schema
     command: Document
     owners: Sequence[int]
     answers: Sequence[Any]
-    present: list[Document]
+    present: Callable[[], list[Document]] | None = None
 
     async def made(self, tables: Tables, session: Session, wrong: Callable[[BulkWriteError], Exception]) -> list[Any]:
         """Send it: the answers, the last of them what `wrong` makes of what the server says of a part that failed."""
@@ -76,11 +76,11 @@ class Bulk:
         if failed:
             place = self.owners[failed[0]["index"]]
             return [*self.answers[:place], Failed(wrong(BulkWriteError(reply)))]
-        if not self.present or reply["n"] == len(self.answers):
+        if self.present is None or reply["n"] == len(self.answers):
             return list(self.answers)
         # the reply has only the sum; no key has changed, so those that are there now were there for their update
         table = self.schema.table
-        there = await tables.collections.aggregate(table, self.present, session, lambda found: found["place"])
+        there = await tables.collections.aggregate(table, self.present(), session, lambda found: found["place"])
         return [int(place in there) for place in range(len(self.answers))]
 
     def _text(self) -> str:
@@ -118,7 +118,7 @@ async def _inserts(statements: Sequence[Insert], tables: Tables, keys: Keys) -> 
     for document in documents:
         document.setdefault("_id", ObjectId())
     owners = [place for place, one in enumerate(statements) for _ in one.rows]
-    return _bulk(schema, {"insert": schema.table}, "documents", documents, owners, answers, [])
+    return _bulk(schema, {"insert": schema.table}, "documents", documents, owners, answers)
 
 
 async def _updates(statements: Sequence[Update], tables: Tables) -> Bulk | None:
@@ -131,12 +131,14 @@ async def _updates(statements: Sequence[Update], tables: Tables) -> Bulk | None:
     if any(changed & set(link.target_paths) for link in await tables.links_to(schema.table)):
         return None
     parts = [{"q": translation.filter(one.where), "u": changes_of(translation, one)} for one in statements]
-    paths = [shape.path(f) for f in schema.key]
-    values = [_key(translation, one) for one in statements]
-    place = {
-        "$indexOfArray": [{"$literal": [[one[path] for path in paths] for one in values]}, [f"${p}" for p in paths]]
-    }
-    present: list[Document] = [{"$match": {"$or": values}}, {"$project": {"_id": 0, "place": place}}]
+
+    def present() -> list[Document]:
+        paths = [shape.path(f) for f in schema.key]
+        keys = [_key(translation, one) for one in statements]
+        every = [[key[path] for path in paths] for key in keys]
+        place = {"$indexOfArray": [{"$literal": every}, [f"${path}" for path in paths]]}
+        return [{"$match": {"$or": keys}}, {"$project": {"_id": 0, "place": place}}]
+
     count = len(statements)
     return _bulk(schema, {"update": schema.table}, "updates", parts, range(count), [1] * count, present)
 
@@ -148,7 +150,7 @@ def _bulk(
     parts: Sequence[Document],
     owners: Sequence[int],
     answers: Sequence[Any],
-    present: list[Document],
+    present: Callable[[], list[Document]] | None = None,
 ) -> Bulk | None:
     # encoded here, where nothing is sent yet: what does not fit BSON is the error of its own statement
     encoded = [bson.encode(part, codec_options=CODEC) for part in parts]

@@ -97,15 +97,15 @@ class Engine:
         statement = request.statement
         literals(statement)
         match statement:
+            case Select() | Count() | Exists():
+                return await self.translated(statement, lambda: self._read_alone(stop, request))
+            case Insert() | Update() | Delete():
+                return await self._write_alone(stop, statement)
             case CreateTables(schemas):
                 return await self.translated(statement, lambda: self.tables.create(schemas))
             case DropTables(schemas):
                 self.keys.forget(*(schema.table for schema in schemas))
                 return await self.translated(statement, lambda: self.tables.drop(schemas))
-            case Select() | Count() | Exists():
-                return await self.translated(statement, lambda: self._read_alone(stop, request))
-            case Insert() | Update() | Delete():
-                return await self._write_alone(stop, statement)
             case MongoCommand():
                 return await self.translated(statement, lambda: self._command_alone(stop, statement, request))
             case AdvisoryLock() | Sql():

@@ -22,12 +22,15 @@ _OPERANDS: Final = frozenset({"$not", "$elemMatch"})
 @contextmanager
 def telling(requests: Sequence[Request]) -> Iterator[None]:
     """Tell who asked for a statement, or for several that are made as one, each command that is sent meanwhile."""
+    asking = [request.sent for request in requests if request.sent is not None]
 
     def all_told(text: str, trips: int) -> None:
-        for place, request in enumerate(requests):
-            if request.sent is not None:
-                request.sent(text, 0 if place else trips)
+        for place, sent in enumerate(asking):
+            sent(text, 0 if place else trips)
 
+    if not asking:
+        yield
+        return
     token = _teller.set(all_told)
     try:
         yield

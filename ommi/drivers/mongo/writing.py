@@ -234,9 +234,9 @@ async def complete(shape: Shape, keys: Keys, rows: Sequence[Row]) -> list[Docume
     """The documents of rows of canonical values, with what the database assigns."""
     schema = shape.schema
     now = datetime.now(UTC)
-    generated = next((n for n, f in enumerate(schema.fields) if f.generated), None)
+    generated = shape.numbered
     numbers: Iterator[int] = iter(())
-    if generated is not None and schema.fields[generated].type.kind is Kind.INT:
+    if generated is not None:
         given = [row[generated] for row in rows if type(row[generated]) is int]
         if given:
             await keys.given(schema, given)
@@ -253,18 +253,16 @@ async def complete(shape: Shape, keys: Keys, rows: Sequence[Row]) -> list[Docume
 
     documents = []
     for row in rows:
-        if any(value is DEFAULT for value in row):
+        if DEFAULT in row:
             row = [assigned(f) if value is DEFAULT else value for f, value in zip(schema.fields, row, strict=True)]
         documents.append(shape.document(row))
     return documents
 
 
-def generates_keys(schema: Schema, rows: Sequence[Row]) -> bool:
+def generates_keys(shape: Shape, rows: Sequence[Row]) -> bool:
     """Whether the client chooses int keys for rows."""
-    for place, f in enumerate(schema.fields):
-        if f.generated and f.type.kind is Kind.INT:
-            return any(row[place] is DEFAULT for row in rows)
-    return False
+    place = shape.numbered
+    return place is not None and any(row[place] is DEFAULT for row in rows)
 
 
 def _requirements(shape: Shape) -> Callable[[Document], None]:
@@ -332,13 +330,18 @@ def _computed(translation: Translation, statement: Update) -> Document:
 
 def _at_most_one(schema: Schema, where: PredicateNode | None) -> bool:
     """Whether a condition names the whole key."""
-    found: set[Field] = set()
-    for part in where.parts if isinstance(where, And) else (where,):
-        if isinstance(part, Comparison) and part.operator == "==":
-            for one, other in ((part.left, part.right), (part.right, part.left)):
-                if isinstance(one, Column) and isinstance(other, Literal) and one.schema is schema:
-                    found.add(one.field)
-    return found >= set(schema.key)
+    if isinstance(where, And):
+        return {_named(schema, part) for part in where.parts}.issuperset(schema.key)
+    return schema.key == (_named(schema, where),)
+
+
+def _named(schema: Schema, part: PredicateNode | None) -> Field | None:
+    """The field that a condition gives the value of."""
+    if isinstance(part, Comparison) and part.operator == "==":
+        for one, other in ((part.left, part.right), (part.right, part.left)):
+            if isinstance(one, Column) and isinstance(other, Literal) and one.schema is schema:
+                return one.field
+    return None
 
 
 def _chunks(keys: Sequence[Any]) -> Iterator[Sequence[Any]]:

@@ -1,26 +1,36 @@
 """Statements of a transaction that are known together are few commands, and nothing but their number tells."""
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from bson import Int64, ObjectId
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 from returns.result import Success
 
-from ommi import Effect, Ommi, add, add_all, col, find, gather, traverse
+from ommi import Effect, Key, ModelCollection, Ommi, add, add_all, col, find, gather, ommi_model, traverse
 from ommi.errors import CheckViolation, EncodeError, ForeignKeyViolation, NotNullViolation, OmmiError, UniqueViolation
 from ommi.models import schema_of
 from ommi.testing import succeeds
 from ommi.testing.comparison import tables
-from ommi.testing.models import Account, Author, Book, Player, Remark, Sample, Seat, Shelf, Tag, suite_models
+from ommi.testing.models import Account, Author, Book, Loan, Player, Remark, Sample, Seat, Shelf, Tag, suite_models
 from tests.servers.mongo import Database
 
 pytestmark = pytest.mark.anyio
 
-MODELS: Any = (Account, Author, Book, Player, Remark, Sample, Seat, Shelf, Tag)
+MODELS: Any = (Account, Author, Book, Loan, Player, Remark, Sample, Seat, Shelf, Tag)
 NONE: Any = None
+
+
+@ommi_model(collection=ModelCollection(), name="shelf")
+@dataclass
+class Bare:
+    """The rows of `Shelf`, as a program sees them that knows nothing of what refers to them."""
+
+    id: Annotated[int, Key]
+    code: str
 
 
 class Commands(CommandListener):
@@ -233,6 +243,15 @@ async def test_updates_that_others_may_see_are_made_one_by_one(watched: Watched)
     await watched.agree(gather(setting(1, code="c2"), setting(2, code="c9")), "update", error=UniqueViolation)
     shelves = traverse([1, 2], lambda n: find(Shelf, col(Shelf.id) == n).update(code=f"s{n}"))
     assert (await watched.outcome(shelves, batching=True))[-1].count("update") == 2
+
+
+async def test_updates_of_what_others_refer_to_are_made_one_by_one(watched: Watched) -> None:
+    def renamed(number: int) -> Effect[Any, Any]:
+        return find(Bare, col(Bare.id) == number).update(code=f"new {number}")
+
+    referring = add(Loan(1, "s2")).bind(lambda _: traverse([1, 2], renamed))
+    _, ends, _, _ = await watched.outcome(referring, batching=True)
+    assert [error for _, error in ends] == [None, None, ForeignKeyViolation]
 
 
 async def test_updates_with_a_condition_beside_the_key_are_made_one_by_one(watched: Watched) -> None:

@@ -16,6 +16,7 @@ ACCOUNT = col(Account.id)
 OWNER = col(Account.owner)
 BALANCE = col(Account.balance)
 EXTRA = col(Sample.extra)
+NONE: Any = None
 
 TEXTS: list[tuple[Effect[Any, Any], list[str]]] = [
     (find(Account, ACCOUNT == 1).all(), ["find account {_id: ?}"]),
@@ -104,3 +105,11 @@ async def test_a_transaction_begins_with_its_first_statement(db: Ommi) -> None:
 async def test_a_stream_tells_what_it_asks(db: Ommi) -> None:
     trace = (await db.run(find(Account).stream(chunk=2).to_list(), trace=True)).trace
     assert trace.steps[0].sent == ("find account {}",)
+
+
+async def test_keys_of_the_programs_own_that_follow_each_other_are_no_trip_each(db: Ommi) -> None:
+    await succeeds(db, add(Author(500)))
+    for key in (501, 502, 3):
+        assert (await db.run(add(Author(key)), trace=True)).trace.trips == 1
+    again = await succeeds(db, add(Author(NONE)))
+    assert again.id > 502
