@@ -107,7 +107,8 @@ class Recorder:
             seconds = perf_counter() - since
             self._steps.append(TraceStep("begin", seconds=seconds, trip=trip, transaction=number, error=type(raised)))
             raise
-        own = int(any(one.trips for one in noted))  # to a database that is gone to, BEGIN is a trip of its own
+        # to a database that is gone to, BEGIN is a trip of its own, unless it tells of none for the first text
+        own = int(noted[0].trips > 0)
         self._steps.append(TraceStep("begin", trip=trip, trips=own, transaction=number))
         self._made(noted, answers, perf_counter() - since, number)
         return begun, answers

@@ -15,11 +15,11 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
-from ommi import Effect, Ommi, add_all, col, find
+from ommi import Effect, Ommi, add, add_all, col, find, gather
 from ommi.errors import QueryRejected
 from ommi.testing import succeeds
 from ommi.testing.comparison import answer, tables
-from ommi.testing.models import Color, Level, Sample, suite_models
+from ommi.testing.models import Account, Author, Book, Color, Level, Sample, Tag, suite_models
 from ommi.testing.programs import MODELS, UNKEYED, in_turn, library, reads, writes
 from ommi.testing.strategies import conditions, groupings, queries, records, risky, selections, texts
 from tests.servers.mongo import Database
@@ -114,6 +114,51 @@ def programs() -> st.SearchStrategy[Effect[Any, Any]]:
     part = st.one_of(step, whole).map(lambda found: found.either())
     several = st.lists(part, min_size=1, max_size=4).map(lambda found: in_turn(*found))
     return several.filter(lambda found: "Player.id" not in repr(found))
+
+
+KEYS = st.integers(1, 5)
+CODES = st.sampled_from([None, "a", "b", "c"])
+BALANCES = st.sampled_from([0, 7, -1, col(Account.balance) + 1, col(Account.balance) - 1])
+
+
+def _account(key: int) -> Any:
+    return find(Account, col(Account.id) == key)
+
+
+KEYED = st.one_of(
+    st.builds(Account, KEYS, st.sampled_from(["Ada", None]), st.sampled_from([3, 4, -1]), CODES).map(add),
+    st.builds(Tag, st.sampled_from("abc")).map(add),
+    st.builds(Book, KEYS, KEYS).map(add),
+    st.builds(lambda key, balance: _account(key).update(balance=balance), KEYS, BALANCES),
+    st.builds(lambda key, balance: _account(key).update(owner="Bob", balance=balance), KEYS, BALANCES),
+    st.builds(lambda key, code: _account(key).update(code=code), KEYS, CODES),
+    st.builds(lambda key: find(Book, col(Book.id) == key).update(author=1), KEYS),
+    st.just(find(Account).count()),
+)
+
+
+@FEWER
+@given(
+    st.lists(KEYS.map(lambda n: Account(n, "Eve", n)), max_size=4, unique_by=lambda one: one.id),
+    st.lists(KEYED, min_size=2, max_size=9),
+)
+def test_statements_that_go_together_do_what_they_do_one_by_one(
+    pair: Pair, accounts: list[Account], steps: list[Effect[Any, Any]]
+) -> None:
+    steps = sorted(steps, key=lambda step: repr(step)[:12])  # alike ones in a row
+
+    async def made(batching: bool) -> Any:
+        await succeeds(pair.other, gather(add_all([Author(1), Author(2)]), add_all(accounts)).transactional())
+        pair.other._pump.batching = batching
+        found = await answer(pair.other, gather(*steps).transactional(), unkeyed=())
+        pair.other._pump.batching = True
+        return found, await tables(pair.other, (Account, Book, Tag), unkeyed=())
+
+    outcomes = []
+    for batching in (True, False):
+        pair.database.empty()
+        outcomes.append(pair.portal.call(made, batching))
+    assert outcomes[0] == outcomes[1]
 
 
 @FEWER

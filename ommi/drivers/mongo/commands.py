@@ -11,6 +11,7 @@ from pymongo.errors import BulkWriteError, WriteConcernError
 from ommi.drivers.driver import Request
 from ommi.drivers.mongo.client import Collections, Session, as_it_is
 from ommi.drivers.mongo.documents import Document
+from ommi.drivers.mongo.telling import command_text, tell
 from ommi.errors import QueryRejected
 from ommi.query.statements import MongoCommand
 
@@ -28,7 +29,9 @@ async def run_command(statement: MongoCommand, request: Request, collections: Co
     if isinstance(body, Mapping):
         return await _reply(statement, body, collections, session)
     _require_reading(statement, body)
-    documents: list[Any] = await collections.aggregate(statement.collection, _long(body), session, as_it_is)
+    documents: list[Any] = await collections.aggregate(
+        statement.collection, _long(body), session, as_it_is, lambda: command_text(body, statement.collection)
+    )
     return request.read(documents)
 
 
@@ -51,6 +54,7 @@ async def _reply(
     in_transaction = session is not None and session.in_transaction
     if name in _MINDFUL and not in_transaction:
         command.setdefault("writeConcern", {"w": "majority"})
+    tell(lambda: command_text(body, statement.collection))
     reply: Document = await collections.db.command(command, session=session)
     if reply.get("writeErrors"):
         raise BulkWriteError(reply)

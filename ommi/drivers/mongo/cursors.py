@@ -14,6 +14,7 @@ from ommi.drivers.mongo.client import Session, resolved
 from ommi.drivers.mongo.documents import Document, Stored
 from ommi.drivers.mongo.engine import Engine, require_wanted
 from ommi.drivers.mongo.stopping import Stop
+from ommi.drivers.mongo.telling import telling
 from ommi.drivers.spool import Spool
 from ommi.query.outline import literals
 from ommi.query.statements import Select
@@ -32,7 +33,7 @@ class OpenQuery:
         assert isinstance(request.statement, Select)
         self.statement = request.statement
         self._engine = engine
-        self._read = request.read
+        self._request = request
         self._chunk = chunk
         self._cursor: Any = None
         self._make: Callable[[Document], Stored] = tuple
@@ -41,6 +42,10 @@ class OpenQuery:
 
     async def open(self, session: Session) -> None:
         """Ask the server; the first rows come with its answer, and what is seen is of that moment."""
+        with telling([self._request]):
+            await self._ask(session)
+
+    async def _ask(self, session: Session) -> None:
         literals(self.statement)
         if self.statement.limit == 0:
             return
@@ -55,7 +60,7 @@ class OpenQuery:
         """What is read of the next rows."""
         first, self._first = self._first, None
         rows = await self._next() if first is None else first
-        found: list[Any] = self._read(rows)
+        found: list[Any] = self._request.read(rows)
         return found
 
     async def _next(self) -> list[Stored]:

@@ -35,8 +35,11 @@ class Shape:
     by_field: Mapping[Field, str] = field(init=False)
     row: Callable[[Mapping[str, Any]], Stored] = field(init=False)
     """From a document to the stored values of all fields."""
+    numbered: int | None = field(init=False)
+    """The place of the int that the database chooses where none is given."""
     _make: Callable[[Row], Document] = field(init=False)
     _required: Mapping[str, Field] = field(init=False)
+    _answering: dict[tuple[Field, ...], Callable[[Mapping[str, Any]], Stored]] = field(init=False)
     _dumps: tuple[tuple[str, Callable[[Any], Any] | None], ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -53,6 +56,9 @@ class Shape:
         object.__setattr__(self, "row", row_reader(list(zip(paths, may_miss, loads, strict=True))))
         object.__setattr__(self, "_make", document_maker(dumps))
         object.__setattr__(self, "_required", required)
+        numbers = (place for place, f in enumerate(schema.fields) if f.generated and f.type.kind is Kind.INT)
+        object.__setattr__(self, "numbered", next(numbers, None))
+        object.__setattr__(self, "_answering", {})
 
     def path(self, found: Field) -> str:
         """The key of a document that holds a field."""
@@ -85,8 +91,14 @@ class Shape:
         """What a document keeps of some fields."""
         return tuple([document.get(self.by_field[f]) for f in fields])
 
-    def answering(self, fields: Iterable[Field]) -> Callable[[Mapping[str, Any]], Stored]:
+    def answering(self, fields: tuple[Field, ...]) -> Callable[[Mapping[str, Any]], Stored]:
         """A function from a document to the stored values of some fields."""
+        found = self._answering.get(fields)
+        if found is None:  # which has to be compiled
+            found = self._answering[fields] = self._answers(fields)
+        return found
+
+    def _answers(self, fields: tuple[Field, ...]) -> Callable[[Mapping[str, Any]], Stored]:
         taken = [(self.by_field[f], f.type.native) for f in fields]
         if not taken:
             return lambda document: ()

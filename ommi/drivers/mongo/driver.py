@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import warnings
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeVar, TypeVarTuple, final
 
 import anyio
@@ -18,9 +19,11 @@ from ommi.drivers.mongo.cursors import EngineCursor, OpenQuery
 from ommi.drivers.mongo.engine import Engine
 from ommi.drivers.mongo.forms import DECIMAL_DIGITS, MONGO
 from ommi.drivers.mongo.stopping import Stop, to_its_end
+from ommi.drivers.mongo.telling import with_begin
 from ommi.drivers.mongo.transaction import EngineTransaction
 from ommi.drivers.registry import redacted
 from ommi.errors import UnsupportedOperation
+from ommi.frozen import replace
 from ommi.transactions import IsolationLevel, TransactionOptions
 from ommi.values import Storage
 
@@ -32,6 +35,7 @@ __all__ = ["MongoDriver"]
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
+_LAST_LOOK: Final = 0.01
 CLOSED: Final = "the database is not open: open it first, and close it only after its last use"
 
 
@@ -124,6 +128,8 @@ class MongoDriver:
         try:
             await to_its_end(engine.kill, False, engine.check)
         except BaseException:
+            # a client that gives up looks at its servers once more, and cut short it would leave a socket open
+            await asyncio.sleep(_LAST_LOOK)
             await self._disconnect(engine)
             raise
         return engine
@@ -183,6 +189,19 @@ class MongoDriver:
         transaction = _Transaction(self, EngineTransaction.begin(self._open_engine(), options))
         self._working += 1
         return transaction
+
+    async def begin_with(
+        self, options: TransactionOptions, requests: Sequence[Request], /
+    ) -> tuple[_Transaction, list[Any]]:
+        """Begin, which the server hears of with the first statement."""
+        transaction = await self.begin(options)
+        first, *others = requests
+        try:
+            return transaction, await transaction.execute_all([replace(first, sent=with_begin(first.sent)), *others])
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await transaction.rollback()
+            raise
 
     def ended(self) -> None:
         """A statement or transaction is over."""
@@ -253,6 +272,10 @@ class _Transaction:
 
     async def execute(self, request: Request, /) -> Any:
         return await self.within(self._inner.execute, request)
+
+    async def execute_all(self, requests: Sequence[Request], /) -> list[Any]:
+        """Run statements up to the first that fails, in one hop, and in as few commands as is exact."""
+        return await self.within(self._inner.execute_all, requests)
 
     async def stream(self, request: Request, chunk: int, /) -> _TransactionCursor:
         inner = self._inner

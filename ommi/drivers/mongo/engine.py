@@ -18,10 +18,12 @@ from ommi.drivers.mongo.keys import Keys
 from ommi.drivers.mongo.queries import Queries, asks_another, query_of
 from ommi.drivers.mongo.stopping import Stop
 from ommi.drivers.mongo.tables import Tables
+from ommi.drivers.mongo.telling import tell, telling
 from ommi.drivers.mongo.work import Work
 from ommi.drivers.mongo.writing import needs_transaction
 from ommi.errors import (
     CommitUnknown,
+    OmmiError,
     QueryRejected,
     SerializationConflict,
     UniqueViolation,
@@ -86,18 +88,24 @@ class Engine:
 
     async def execute(self, stop: Stop, request: Request, /) -> Any:
         """Run one statement and commit it."""
+        if request.sent is None:
+            return await self._execute(stop, request)
+        with telling([request]):
+            return await self._execute(stop, request)
+
+    async def _execute(self, stop: Stop, request: Request) -> Any:
         statement = request.statement
         literals(statement)
         match statement:
+            case Select() | Count() | Exists():
+                return await self.translated(statement, lambda: self._read_alone(stop, request))
+            case Insert() | Update() | Delete():
+                return await self._write_alone(stop, statement)
             case CreateTables(schemas):
                 return await self.translated(statement, lambda: self.tables.create(schemas))
             case DropTables(schemas):
                 self.keys.forget(*(schema.table for schema in schemas))
                 return await self.translated(statement, lambda: self.tables.drop(schemas))
-            case Select() | Count() | Exists():
-                return await self.translated(statement, lambda: self._read_alone(stop, request))
-            case Insert() | Update() | Delete():
-                return await self._write_alone(stop, statement)
             case MongoCommand():
                 return await self.translated(statement, lambda: self._command_alone(stop, statement, request))
             case AdvisoryLock() | Sql():
@@ -219,6 +227,7 @@ class Engine:
         """Keep what was done; asked again while the answer does not come."""
         deadline = time.monotonic() + self._conflict_timeout
         while True:
+            tell(lambda: "commitTransaction")
             try:
                 await session.commit_transaction()
             except FAILURES as error:
@@ -263,10 +272,13 @@ class Engine:
         try:
             return await work()
         except FAILURES as error:
-            schema = self._schema(statement)
-            shape = None if schema is None else self.tables.shape(schema)
-            writes = is_write(statement)
-            raise translate(error, shape, writes=writes, in_transaction=in_transaction) from error
+            raise self.translation(error, statement, in_transaction=in_transaction) from error
+
+    def translation(self, error: Exception, statement: Statement, *, in_transaction: bool) -> OmmiError:
+        """What PyMongo raised for a statement, as an error of ours."""
+        schema = self._schema(statement)
+        shape = None if schema is None else self.tables.shape(schema)
+        return translate(error, shape, writes=is_write(statement), in_transaction=in_transaction)
 
     def _schema(self, statement: Statement) -> Schema | None:
         """The model that an error of a statement is about, if it is one."""

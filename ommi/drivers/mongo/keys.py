@@ -27,6 +27,7 @@ class Keys:
     def __init__(self, collections: Collections) -> None:
         self._collections = collections
         self._free: dict[str, range] = {}
+        self._told: dict[str, int] = {}
         self._taking: dict[str, asyncio.Lock] = {}
 
     async def take(self, schema: Schema, count: int) -> list[int]:
@@ -50,14 +51,18 @@ class Keys:
             self._free[schema.table] = range(largest + 1, free.stop)
             return
         self._free.pop(schema.table, None)
-        await self._collections[CATALOG].update_one(
-            {"_id": schema.table}, {"$max": {"last": Int64(largest)}}, upsert=True
-        )
+        if largest <= self._told.get(schema.table, 0):
+            return
+        # those that follow are likely to be chosen next
+        last = largest if largest > MAX_INT - _BLOCK else largest + _BLOCK - 1
+        await self._collections[CATALOG].update_one({"_id": schema.table}, {"$max": {"last": Int64(last)}}, upsert=True)
+        self._told[schema.table] = last
 
     def forget(self, *tables: str) -> None:
         """The tables are gone, or their keys are found to be taken."""
         for table in tables:
             self._free.pop(table, None)
+            self._told.pop(table, None)
 
     async def _block(self, schema: Schema, size: int) -> range:
         largest = await self._collections.find(

@@ -143,7 +143,7 @@ class Reading:
         projection: Document = dict.fromkeys(paths, 1)
         projection.setdefault("_id", 0)
         if any(field.type.native is not None for field in fields):
-            return projection, self.shape.answering(fields)
+            return projection, self.shape.answering(tuple(fields))
         return projection, _picking(paths)
 
     def _through(self, link: Link, linked: Translation) -> tuple[list[Document], Callable[[Document], Stored]]:

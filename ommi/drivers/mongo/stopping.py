@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import sys
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, TypeVar, TypeVarTuple, final
 
@@ -65,9 +66,13 @@ async def to_its_end(
     does not write again.
     """
     stop = Stop()
-    task = asyncio.ensure_future(function(stop, *arguments))
+    loop = asyncio.get_running_loop()
+    over: asyncio.Future[None] = loop.create_future()
+    task = _started(loop, _telling(over, function(stop, *arguments)))
     try:
-        return await asyncio.shield(task)
+        if not task.done():
+            await over
+        return task.result()
     except asyncio.CancelledError as cancelled:
         by_scope = await _ended(asyncio.ensure_future(_stop(task, stop, kill)), _names_a_scope(cancelled))
         error = None if task.cancelled() else task.exception()
@@ -78,6 +83,26 @@ async def to_its_end(
         if keeps is None and not (by_scope and anyio.current_effective_deadline() == -math.inf):
             raise
         return task.result()
+
+
+async def _telling(over: asyncio.Future[None], work: Coroutine[Any, Any, T]) -> T:
+    # who waits for a task is woken a turn of the loop after its end, and who waits for its shield another turn later
+    try:
+        return await work
+    finally:
+        if not over.done():
+            over.set_result(None)
+
+
+if sys.version_info >= (3, 12):
+
+    def _started(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        return asyncio.Task(work, loop=loop, eager_start=True)
+
+else:
+
+    def _started(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        return loop.create_task(work)
 
 
 async def _ended(task: asyncio.Task[None], by_scope: bool) -> bool:

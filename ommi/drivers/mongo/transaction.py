@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import nullcontext
 from typing import Any, Final, TypeVar, final
 
-from ommi.drivers.driver import Request
+from pymongo.errors import BulkWriteError
+
+from ommi.drivers.driver import Failed, Request
+from ommi.drivers.mongo.bulk import Bulk, bulk_of, runs
 from ommi.drivers.mongo.client import Session, resolved
 from ommi.drivers.mongo.commands import run_command
 from ommi.drivers.mongo.cursors import OpenQuery
-from ommi.drivers.mongo.engine import CANCELLED, Engine, refused
+from ommi.drivers.mongo.engine import CANCELLED, Engine, refused, require_wanted
 from ommi.drivers.mongo.errors import FAILURES
 from ommi.drivers.mongo.stopping import Stop
+from ommi.drivers.mongo.telling import telling
 from ommi.drivers.mongo.work import Work
-from ommi.errors import QueryRejected, UnsupportedOperation
+from ommi.errors import OmmiError, QueryRejected, UnsupportedOperation
 from ommi.query.outline import literals
 from ommi.query.statements import (
     AdvisoryLock,
@@ -80,6 +85,62 @@ class EngineTransaction:
 
     async def execute(self, stop: Stop, request: Request, /) -> Any:
         """Run one statement."""
+        self._require_allowed(request)
+        with telling([request]) if request.sent is not None else nullcontext():
+            return await self._within(stop, request.statement, lambda: self._run(stop, request))
+
+    async def execute_all(self, stop: Stop, requests: Sequence[Request], /) -> list[Any]:
+        """Run statements up to the first that fails, as many at a time as are one command."""
+        answers: list[Any] = []
+        for run in runs(requests):
+            answers += await self._execute_run(stop, run)
+            if isinstance(answers[-1], Failed):
+                break
+        return answers
+
+    async def _execute_run(self, stop: Stop, run: Sequence[Request]) -> list[Any]:
+        bulk = await self._bulk(stop, run) if len(run) > 1 else None
+        if bulk is not None:
+            return await self._execute_bulk(stop, run, bulk)
+        answers: list[Any] = []
+        for request in run:
+            try:
+                require_wanted(stop)
+                answers.append(await self.execute(stop, request))
+            except Exception as error:  # noqa: BLE001 - given back as its answer
+                answers.append(Failed(error))
+                break
+        return answers
+
+    async def _bulk(self, stop: Stop, run: Sequence[Request]) -> Bulk | None:
+        try:
+            require_wanted(stop)
+            for request in run:
+                self._require_allowed(request)
+        except OmmiError:  # those before the one that is refused are made
+            return None
+        return await bulk_of(run, self.engine.tables, self.engine.keys)
+
+    async def _execute_bulk(self, stop: Stop, run: Sequence[Request], bulk: Bulk) -> list[Any]:
+        def wrong(error: BulkWriteError) -> Exception:
+            self._broken = self.engine.translation(error, run[0].statement, in_transaction=True)
+            self._broken.__cause__ = error
+            return self._broken
+
+        async def made() -> list[Any]:
+            await self._begun_to_write(stop)
+            self._writing = True
+            answers = await bulk.made(self.engine.tables, self._session, wrong)
+            self._writing = False
+            return answers
+
+        try:
+            with telling(run):
+                return await self._within(stop, run[0].statement, made)
+        except Exception as error:  # noqa: BLE001 - of the command as a whole, which ends the transaction
+            return [Failed(error)]
+
+    def _require_allowed(self, request: Request) -> None:
         self._require_open()
         statement = request.statement
         literals(statement)
@@ -91,7 +152,6 @@ class EngineTransaction:
             raise UnsupportedOperation(
                 "MongoDB cannot undo the making or dropping of collections: do it outside of the transaction"
             )
-        return await self._within(stop, statement, lambda: self._run(stop, request))
 
     async def open(self, stop: Stop, rows: OpenQuery, /) -> None:
         """Open a query, which writes of the same transaction do not change."""
@@ -144,12 +204,14 @@ class EngineTransaction:
         stop.session = self._session
         return self._session
 
+    async def _begun_to_write(self, stop: Stop) -> None:
+        await self._begun(stop)
+        for rows in self._open:
+            await rows.put_aside()
+
     async def _run(self, stop: Stop, request: Request) -> Any:
         engine, statement = self.engine, request.statement
-        await self._begun(stop)
-        if is_write(statement):
-            for rows in self._open:
-                await rows.put_aside()
+        await (self._begun_to_write(stop) if is_write(statement) else self._begun(stop))
         if isinstance(statement, MongoCommand):
             self._writing = statement.writes
             found = await run_command(statement, request, engine.collections, self._session)

@@ -31,7 +31,7 @@ class Work:
         """What is done outside the transaction: keys are given out."""
         statement = self._statement
         if isinstance(statement, Insert):
-            self.chose_keys = generates_keys(statement.schema, statement.rows)
+            self.chose_keys = generates_keys(shape, statement.rows)
             self._documents = await complete(shape, self._keys, statement.rows)
 
     async def __call__(self, session: Session) -> list[Stored] | int:

@@ -28,7 +28,7 @@ from ommi.query.statements import Delete, Insert, OnConflict, Update
 from ommi.schema import Field, Row, Schema
 from ommi.values import DEFAULT, Kind
 
-__all__ = ["Writer", "complete", "generates_keys", "needs_transaction"]
+__all__ = ["Writer", "changes_of", "complete", "generates_keys", "needs_transaction", "require_kinds"]
 
 _CHUNK: Final = 5_000
 _TRIES: Final = 3
@@ -153,7 +153,7 @@ class Writer:
         schema = statement.schema
         shape = self.tables.shape(schema)
         translation = Translation(shape, subqueries)
-        _require_kinds(statement)
+        require_kinds(statement)
         fields = [f for f, _ in statement.assignments]
         where = translation.filter(statement.where)
         computed = {f for f, value in statement.assignments if not isinstance(value, Literal)}
@@ -166,12 +166,12 @@ class Writer:
         if not links and not refers:
             # a write to one document is sent again by PyMongo when the primary is lost, which one to many is not
             update = collection.update_one if _at_most_one(schema, statement.where) else collection.update_many
-            updated = await update(where, _update(translation, statement), session=self.session)
+            updated = await update(where, changes_of(translation, statement), session=self.session)
             return int(updated.matched_count)
         wanted = {path for link in links for path in link.target_paths}
         old = await self._find(schema.table, where, wanted)
         keys = [document["_id"] for document in old]
-        change = _update(translation, statement)
+        change = changes_of(translation, statement)
         for chunk in _chunks(keys):
             await collection.update_many({"_id": {"$in": chunk}}, change, session=self.session)
         references = References(self.tables, self.session)
@@ -234,9 +234,9 @@ async def complete(shape: Shape, keys: Keys, rows: Sequence[Row]) -> list[Docume
     """The documents of rows of canonical values, with what the database assigns."""
     schema = shape.schema
     now = datetime.now(UTC)
-    generated = next((n for n, f in enumerate(schema.fields) if f.generated), None)
+    generated = shape.numbered
     numbers: Iterator[int] = iter(())
-    if generated is not None and schema.fields[generated].type.kind is Kind.INT:
+    if generated is not None:
         given = [row[generated] for row in rows if type(row[generated]) is int]
         if given:
             await keys.given(schema, given)
@@ -253,18 +253,16 @@ async def complete(shape: Shape, keys: Keys, rows: Sequence[Row]) -> list[Docume
 
     documents = []
     for row in rows:
-        if any(value is DEFAULT for value in row):
+        if DEFAULT in row:
             row = [assigned(f) if value is DEFAULT else value for f, value in zip(schema.fields, row, strict=True)]
         documents.append(shape.document(row))
     return documents
 
 
-def generates_keys(schema: Schema, rows: Sequence[Row]) -> bool:
+def generates_keys(shape: Shape, rows: Sequence[Row]) -> bool:
     """Whether the client chooses int keys for rows."""
-    for place, f in enumerate(schema.fields):
-        if f.generated and f.type.kind is Kind.INT:
-            return any(row[place] is DEFAULT for row in rows)
-    return False
+    place = shape.numbered
+    return place is not None and any(row[place] is DEFAULT for row in rows)
 
 
 def _requirements(shape: Shape) -> Callable[[Document], None]:
@@ -295,14 +293,15 @@ def _require_unique(schema: Schema, conflict: OnConflict) -> None:
     raise QueryRejected(f"{schema.name} has no key or unique index of exactly {names} to find the row there by")
 
 
-def _require_kinds(statement: Update) -> None:
+def require_kinds(statement: Update) -> None:
+    """`QueryRejected` for a float that would be kept in an int field."""
     for f, value in statement.assignments:
         kind = type_of(value).kind
         if kind is Kind.FLOAT and f.type.kind is Kind.INT and not (isinstance(value, Literal) and value.value is None):
             raise QueryRejected(f"{statement.schema.name}.{f.name} holds int and cannot be set to the float {value!r}")
 
 
-def _update(translation: Translation, statement: Update) -> Document | list[Document]:
+def changes_of(translation: Translation, statement: Update) -> Document | list[Document]:
     """The change as operators where all values are known, and else as a pipeline."""
     if all(isinstance(value, Literal) for _, value in statement.assignments):
         values: dict[str, Any] = {}
@@ -331,13 +330,18 @@ def _computed(translation: Translation, statement: Update) -> Document:
 
 def _at_most_one(schema: Schema, where: PredicateNode | None) -> bool:
     """Whether a condition names the whole key."""
-    found: set[Field] = set()
-    for part in where.parts if isinstance(where, And) else (where,):
-        if isinstance(part, Comparison) and part.operator == "==":
-            for one, other in ((part.left, part.right), (part.right, part.left)):
-                if isinstance(one, Column) and isinstance(other, Literal) and one.schema is schema:
-                    found.add(one.field)
-    return found >= set(schema.key)
+    if isinstance(where, And):
+        return {_named(schema, part) for part in where.parts}.issuperset(schema.key)
+    return schema.key == (_named(schema, where),)
+
+
+def _named(schema: Schema, part: PredicateNode | None) -> Field | None:
+    """The field that a condition gives the value of."""
+    if isinstance(part, Comparison) and part.operator == "==":
+        for one, other in ((part.left, part.right), (part.right, part.left)):
+            if isinstance(one, Column) and isinstance(other, Literal) and one.schema is schema:
+                return one.field
+    return None
 
 
 def _chunks(keys: Sequence[Any]) -> Iterator[Sequence[Any]]:

@@ -6,12 +6,12 @@ import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import AsyncMongoClient
 
-from ommi import Ommi, add, add_all, find
+from ommi import Ommi, add, add_all, col, find, gather, traverse
 from ommi.drivers.mongo import MongoDriver
 from ommi.errors import UniqueViolation
 from ommi.testing import fails, succeeds
 from ommi.testing.conformance.transactions import Mishap, failing, names, tagged
-from ommi.testing.models import Author, Book, Tag, suite_models
+from ommi.testing.models import Account, Author, Book, Tag, suite_models
 from tests.servers.mongo import Database
 
 CLIENTS: list[Any] = [AsyncMongoClient, AsyncIOMotorClient]
@@ -38,6 +38,9 @@ async def test_programs_run_on_a_client_of_the_application(mongo: Database, kind
             mongo.empty()
             await succeeds(db, add_all([Author(1), Author(2)]))
             await succeeds(db, add(Book(1, 2)).bind(lambda _: tagged("a")).transactional())
+            await succeeds(db, gather(add(Account(1, "Ada")), add(Account(2, "Bob"))).transactional())
+            changed = traverse([1, 2, 3], lambda n: find(Account, col(Account.id) == n).update(owner="Eve"))
+            assert await succeeds(db, changed.transactional()) == [1, 1, 0]
             await fails(db, tagged("b").bind(lambda _: failing()).transactional(), Mishap)
             await fails(db, tagged("a"), UniqueViolation)
             assert await names(db) == ["a"]

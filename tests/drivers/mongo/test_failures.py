@@ -9,7 +9,7 @@ import anyio
 import pytest
 from returns.result import Failure, Success
 
-from ommi import IsolationLevel, Ommi, Schedule, add, add_all, col, find
+from ommi import IsolationLevel, Ommi, Schedule, add, add_all, col, find, gather
 from ommi.drivers.mongo import MongoDriver
 from ommi.errors import (
     CommitUnknown,
@@ -141,6 +141,30 @@ async def test_a_cancelled_statement_stops_on_the_server(db: Ommi, mongo: Databa
     with failing(mongo, 1, ["find"], **slow), anyio.fail_after(10):
         await fails(db, find(Author).all().timeout(0.05), StatementTimeout)
         await succeeds(db, find(Author).count())
+
+
+async def test_a_run_that_is_cancelled_in_its_middle_leaves_no_transaction(db: Ommi, mongo: Database) -> None:
+    await succeeds(db, add(Account(1, "Ada")))
+    change = find(Account, col(Account.id) == 1).update(owner="Bob")
+    program = gather(add(Tag("a")), add(Tag("b")), change, add(Tag("c"))).transactional()
+    slow = {"blockConnection": True, "blockTimeMS": 20_000}
+    with failing(mongo, 1, ["update"], **slow), anyio.fail_after(10):
+        with anyio.move_on_after(0.1) as scope:
+            await db.run(program)
+        assert scope.cancelled_caught
+        assert await names(db) == []
+    await succeeds(db, program)  # which a transaction that is open would conflict with
+    assert await names(db) == ["a", "b", "c"]
+
+
+async def test_a_run_that_meets_a_conflict_ends_its_transaction(db: Ommi, mongo: Database) -> None:
+    program = gather(add(Tag("a")), add(Tag("b"))).transactional()
+    how = {"errorCode": 112, "errorLabels": ["TransientTransactionError"]}
+    with failing(mongo, 1, ["insert"], **how):
+        await fails(db, program, SerializationConflict)
+    with failing(mongo, 1, ["insert"], **how):
+        await succeeds(db, program.retry(Schedule.recurs(1)))
+    assert await names(db) == ["a", "b"]
 
 
 async def test_a_child_and_the_deletion_of_its_parent_conflict(db: Ommi) -> None:
