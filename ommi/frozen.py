@@ -138,7 +138,7 @@ def _init(cls: Any) -> Callable[..., None]:
 def _replace(cls: Any) -> Callable[..., Any]:
     given = [field.name for field in dataclasses.fields(cls) if field.init]
     parameters = ["self", "/", "*", *(f"{name}=__absent" for name in given)]
-    arguments = [f"{name}=self.{name} if {name} is __absent else {name}" for name in given]
+    arguments = [f"self.{name} if {name} is __absent else {name}" for name in given]
     names: dict[str, Any] = {"__absent": _ABSENT, "__cls": cls}
     return _written(cls, "__replace__", parameters, [f"return __cls({', '.join(arguments)})"], names)
 

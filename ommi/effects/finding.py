@@ -349,7 +349,7 @@ def _narrowed(schema: Schema, where: PredicateNode | None, conditions: tuple[Any
 
 
 def _column(schema: Schema, part: object) -> Column[Any, Any]:
-    (found,) = resolved((row_of(schema),), part)
+    (found,) = (part,) if isinstance(part, str) else resolved((row_of(schema),), part)
     if isinstance(found, str) and found in schema.by_name:
         return Column(schema, schema.by_name[found])
     if not isinstance(found, Column) or schema.by_name.get(found.field.name) is not found.field:

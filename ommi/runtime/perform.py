@@ -26,31 +26,38 @@ def request(
 ) -> Request:
     """What the driver is asked; `options` are those of the transaction it happens in, if there is one."""
     statement = perform.statement
-    if isinstance(statement, AdvisoryLock) and options is None:
-        raise UnsupportedOperation(
-            "advisory_lock(…) outside a transaction would be given back at once: "
-            "put .transactional() around the program"
-        )
-    if not isinstance(statement, Select):
-        if options is not None and options.read_only and is_write(statement):
-            raise QueryRejected("a write inside a transaction that was begun read_only=True: begin it without")
-        if isinstance(statement, Sql) and statement.locks and options is None:
+    if isinstance(statement, Select):
+        if statement.lock is not None and options is None:
+            raise UnsupportedOperation(
+                "for_update() outside a transaction would unlock the rows at once: "
+                "put .transactional() around the program"
+            )
+        return Request(statement, _reading(perform, statement, storage), recoverable, (perform,))
+    if options is None:
+        if isinstance(statement, AdvisoryLock):
+            raise UnsupportedOperation(
+                "advisory_lock(…) outside a transaction would be given back at once: "
+                "put .transactional() around the program"
+            )
+        if isinstance(statement, Sql) and statement.locks:
             raise UnsupportedOperation(
                 "SQL that locks rows or sets something for its transaction would have no effect outside of one: "
                 "put .transactional() around the program"
             )
-        read = list if perform.read is None else perform.read.read(storage)
-        return Request(statement, read, recoverable, (perform,))
-    if statement.lock is not None and options is None:
-        raise UnsupportedOperation(
-            "for_update() outside a transaction would unlock the rows at once: put .transactional() around the program"
-        )
+    elif options.read_only and is_write(statement):
+        raise QueryRejected("a write inside a transaction that was begun read_only=True: begin it without")
+    read = list if perform.read is None else perform.read.read(storage)
+    return Request(statement, read, recoverable, (perform,))
+
+
+def _reading(perform: Perform[Any, Any], statement: Select, storage: Storage) -> Callable[[Iterable[Row]], Any]:
+    """The function that makes the answer of a query's rows."""
     if perform.answer is Answer.PAGE:
-        return Request(statement, _page_reader(statement.schema, perform.read, storage), recoverable, (perform,))
+        return _page_reader(statement.schema, perform.read, storage)
     read = statement.schema.codec.reader(storage) if perform.read is None else rows_reader(perform.read, storage)
     if statement.link is not None:
         read = _linked(read, statement.schema, len(statement.link.fields))
-    return Request(statement, _two_of(read) if perform.answer is Answer.ONE else read, recoverable, (perform,))
+    return _two_of(read) if perform.answer is Answer.ONE else read
 
 
 def _two_of(read: Callable[[Iterable[Row]], list[Any]]) -> Callable[[Iterable[Row]], list[Any]]:

@@ -14,7 +14,7 @@ from anyio import CancelScope, get_cancelled_exc_class
 from returns.result import Success
 
 from ommi.drivers.driver import BeginsWithRuns, Driver, Failed, Request, Transaction
-from ommi.effects.effect import Await, Effect
+from ommi.effects.effect import Await, Effect, Perform
 from ommi.effects.text import operation_text
 from ommi.errors import CommitUnknown, DecodeError, EncodeError, OmmiError
 from ommi.runtime.batching import Rows, gathered, group_of, own_error, share, single, split, statements
@@ -40,7 +40,7 @@ from ommi.runtime.calls import (
     Watch,
 )
 from ommi.runtime.clock import Clock
-from ommi.runtime.fibers import OpenTransaction, Outcome, Program, dooms
+from ommi.runtime.fibers import OpenTransaction, Outcome, Program, dooms, fill
 from ommi.runtime.interpreter import interpret
 from ommi.runtime.perform import answer, request
 from ommi.runtime.trace import Trace
@@ -90,9 +90,21 @@ class Pump:
         Inside the body of a transaction of the same pump it joins that.
         """
         turn = current_turn(self.home)
-        if turn is None:
+        if turn is not None:
+            return await self.join(effect, turn)
+        if type(effect) is not Perform or effect.keys is not None:
             return await _Run(self, interpret(effect, self.clock, owner=self.home, ahead=self.batching)).finish()
-        return await self.join(effect, turn)
+        # one statement and nothing else: as the interpreter would have it made, without rounds and fibers
+        driver = self.driver
+        try:
+            storage = driver.storage
+            value, fills = answer(effect, await driver.execute(request(effect, storage, None)), storage)
+        except OmmiError as error:
+            return ERROR, _told(error, effect)
+        except Exception as defect:
+            return DEFECT, defect
+        found = fill(fills) if fills else None
+        return (VALUE, value) if found is None else (DEFECT, found)
 
     async def traced(self, effect: Effect[Any, Any], turn: Turn | None = None) -> tuple[Outcome, Trace]:
         """As `run`, or as `join` where a turn is given, with what was asked of the database."""
@@ -218,7 +230,7 @@ class Pump:
             if isinstance(call, Awaiting):
                 return DEFECT, error
             if isinstance(call, (Execute, OpenCursor, Fetch)):
-                _told(error, call)
+                _told(error, call.perform)
                 if call.transaction is not None and not call.transaction.handle.usable:
                     return DOOM, error
             if isinstance(call, Marking) and (dooms(error) or not call.handle.usable):
@@ -291,7 +303,7 @@ class Pump:
                 completed.append((member, VALUE, value))
             except OmmiError as error:
                 spoiled = member.transaction is not None and not member.transaction.handle.usable
-                completed.append((member, DOOM if spoiled else ERROR, _told(error, member)))
+                completed.append((member, DOOM if spoiled else ERROR, _told(error, member.perform)))
                 break
             except Exception as defect:
                 completed.append((member, DEFECT, defect))
@@ -316,12 +328,12 @@ class Pump:
                 found.update(await execute(Request(statement, read, recoverable, asked)))
         except DecodeError as error:
             if len(members) == 1:
-                return [(members[0], ERROR, _told(error, members[0]))]
+                return [(members[0], ERROR, _told(error, members[0].perform))]
             # it is the error of one of them: the others get what is theirs
             return [(member, *await self.call(member)) for member in members]
         except OmmiError as error:
             spoiled = transaction is not None and not transaction.handle.usable
-            return [(member, DOOM if spoiled else ERROR, _told(own_error(error), member)) for member in members]
+            return [(member, DOOM if spoiled else ERROR, _told(own_error(error), member.perform)) for member in members]
         except Exception as defect:
             return [(member, DEFECT, defect) for member in members]
         return [(member, *_shared(member, rows, storage)) for member, rows in share(group, found)]
@@ -351,10 +363,10 @@ class Pump:
         return (VALUE, result.unwrap()) if isinstance(result, Success) else (ERROR, result.failure())
 
 
-def _told(error: OmmiError, call: Execute | OpenCursor | Fetch) -> OmmiError:
+def _told(error: OmmiError, perform: Perform[Any, Any]) -> OmmiError:
     """The error, with what was being done and where that was built."""
-    error.origin = error.origin or call.perform.origin
-    error.operation = error.operation or operation_text(call.perform)
+    error.origin = error.origin or perform.origin
+    error.operation = error.operation or operation_text(perform)
     return error
 
 
@@ -368,7 +380,7 @@ def _shared(member: Execute, rows: Any, storage: Storage) -> Outcome:
     try:
         value, _ = answer(member.perform, rows, storage)
     except OmmiError as error:
-        return ERROR, _told(error, member)
+        return ERROR, _told(error, member.perform)
     return VALUE, value
 
 

@@ -99,6 +99,27 @@ async def test_a_program_that_asks_for_nothing(db: Ommi) -> None:
     assert await db.run(Effect.from_failure("no")) == Failure("no")
 
 
+async def test_an_operation_alone_comes_out_as_it_does_in_a_program(db: Ommi) -> None:
+    taken = Tag("taken")
+    await succeeds(db, add(taken))
+    operations: tuple[Effect[Any, Any], ...] = (
+        find(Tag).count(),
+        find(Tag).one(),
+        find(Tag, Tag.name == "gone").one(),
+        add(taken),
+    )
+    for operation in operations:
+        alone, within = await db.run(operation), await db.run(operation.map(lambda value: value))
+        match alone, within:
+            case Success(value), Success(same):
+                assert value == same
+            case Failure(error), Failure(like):
+                assert (type(error), str(error), error.origin) == (type(like), str(like), like.origin)
+                assert error.origin is not None
+            case _:
+                pytest.fail(f"{alone!r} alone, {within!r} in a program")
+
+
 async def test_what_is_awaited_may_fail_only_as_it_says(db: Ommi) -> None:
     async def missing() -> None:
         raise KeyError("missing")

@@ -124,17 +124,32 @@ class Pool:
         """A connection, when it is this task's turn; `PoolTimeout` if it does not come in time."""
         if self._closing:
             raise Closed(CLOSED)
-        connection = await self._next(self._loop.time())
+        now = self._loop.time()
+        if not self._waiting and self._idle and self._is_fresh(self._idle[-1], now):
+            connection = self._idle.pop()
+        else:
+            connection = await self._looked_at(await self._next(now))
+            now = self._loop.time()
+        lease = Lease(connection, now)
+        self._leases.add(lease)
+        self._acquired += 1
+        return lease
+
+    def _is_fresh(self, connection: Connection, now: float) -> bool:
+        """Whether a connection can be handed out without a look at it."""
+        return (
+            now - connection.idle_since < _HEALTHY
+            and self._generations[connection] == self._generation
+            and not connection.is_closed
+        )
+
+    async def _looked_at(self, connection: Connection | None) -> Connection:
+        """The connection, if it is still there, or another one."""
         if connection is not None and not await self._is_healthy(connection):
             self._closed += 1
             self._generations.pop(connection, None)
             connection = None
-        if connection is None:
-            connection = await self._made()
-        lease = Lease(connection, self._loop.time())
-        self._leases.add(lease)
-        self._acquired += 1
-        return lease
+        return await self._made() if connection is None else connection
 
     async def _next(self, asked: float) -> Connection | None:
         """An idle connection, or `None` for the permission to make one."""
@@ -283,10 +298,12 @@ class Pool:
         )
 
     def _watch(self) -> None:
+        if self._timer is not None or self._closing:
+            return
         limits = [
             seconds for seconds in (self._options.idle_timeout, self._options.max_lifetime) if seconds is not None
         ]
-        if self._timer is None and limits and not self._closing:
+        if limits:
             self._timer = self._loop.call_later(min(limits) / 2, self._close_idle)
 
     def _close_idle(self) -> None:

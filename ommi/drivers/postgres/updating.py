@@ -37,7 +37,10 @@ def _touched(statement: Update, compiler: Compiler) -> list[str]:
 
     Those of its own alone are reported as declared if there is but one row.
     """
-    schema, assigned = statement.schema, {f for f, _ in statement.assignments}
+    schema = statement.schema
+    if not schema.references:
+        return []
+    assigned = {f for f, _ in statement.assignments}
     own = [r.name for r in schema.references if r.enforced and not assigned.isdisjoint(r.fields)]
     if not own:
         return []

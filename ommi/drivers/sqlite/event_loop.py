@@ -12,7 +12,7 @@ from typing import Any, Final, Self
 
 import anyio
 
-from ommi.drivers.sqlite.worker import Hold, Job, Worker
+from ommi.drivers.sqlite.worker import Bell, Hold, Job, Worker
 
 __all__ = ["ANOTHER_LOOP", "AsyncioLoop", "EventLoop", "running_loop"]
 
@@ -59,8 +59,16 @@ class EventLoop(ABC):
         """
 
     @abstractmethod
-    def call_soon(self, function: Callable[[], None]) -> None:
-        """Call a function in this loop, from any thread; `RuntimeError` if the loop is over."""
+    def wake_up(self) -> None:
+        """Have the loop call `_wake`, from any thread; `RuntimeError` if the loop is over."""
+
+    @abstractmethod
+    def used(self, pool: object) -> None:
+        """One more pool has its jobs waited for in this loop."""
+
+    @abstractmethod
+    def left(self, pool: object) -> None:
+        """A pool has ended."""
 
     def deliver(self, job: Job) -> None:
         """Let the task that waits for a job go on; from any thread."""
@@ -69,7 +77,7 @@ class EventLoop(ABC):
             return
         self._woken = True
         try:
-            self.call_soon(self._wake)
+            self.wake_up()
         except RuntimeError:  # the loop is over, and with it every task that waited
             self._ended.clear()
             self._woken = False
@@ -85,7 +93,7 @@ class EventLoop(ABC):
         finally:
             if self._ended and not self._woken:  # a task let KeyboardInterrupt or SystemExit through
                 self._woken = True
-                self.call_soon(self._wake)
+                self.wake_up()
 
 
 class _AsyncioJob(Job, asyncio.Future[None]):
@@ -170,6 +178,13 @@ class AsyncioLoop(EventLoop):
     def __init__(self) -> None:
         super().__init__()
         self._loop = asyncio.get_running_loop()
+        # a reader of its own: `call_soon_threadsafe` makes a handle each time, and reads its socket until that blocks
+        self._bell: Bell | None = Bell()
+        self._users: set[object] = set()
+        try:
+            self._loop.add_reader(self._bell.fileno(), self._rung)
+        except NotImplementedError:  # on Windows
+            self._bell = None
 
     def is_running_here(self) -> bool:
         try:
@@ -196,8 +211,29 @@ class AsyncioLoop(EventLoop):
         call.schedule(seconds)
         return call.cancel
 
-    def call_soon(self, function: Callable[[], None]) -> None:
-        self._loop.call_soon_threadsafe(function)
+    def wake_up(self) -> None:
+        bell = self._bell
+        if bell is None:
+            self._loop.call_soon_threadsafe(self._wake)
+        else:
+            bell.ring()
+
+    def _rung(self) -> None:
+        if self._bell is not None:
+            self._bell.wait()
+            self._wake()
+
+    def used(self, pool: object) -> None:
+        self._users.add(pool)
+
+    def left(self, pool: object) -> None:
+        if pool not in self._users or not self.is_running_here():
+            return
+        self._users.remove(pool)
+        if self._bell is not None and not self._users:
+            self._loop.remove_reader(self._bell.fileno())
+            self._bell = None  # which closes it, when nobody is about to ring it any more
+            self._loop.call_soon(self._wake)  # for what it was rung for last
 
 
 class _RepeatedCall:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, TypeAlias, final
@@ -13,8 +14,9 @@ from ommi.drivers.sqlite.atomic import atomic, checking_references_later
 from ommi.drivers.sqlite.errors import translate
 from ommi.drivers.sqlite.references import missing_reference
 from ommi.errors import OmmiError
+from ommi.frozen import frozen
 from ommi.query.statements import Insert
-from ommi.schema import Row
+from ommi.schema import Field, Row, Schema
 from ommi.values import DEFAULT, MAX_INT
 
 __all__ = ["insert"]
@@ -61,14 +63,13 @@ class _Dangling(Exception):
 class _Insertion:
     """One statement under way; `row`, `sql` and `parameters` are those of the row under way, for the error."""
 
-    __slots__ = ("_assigned", "_key", "compiler", "connection", "parameters", "row", "sql", "statement")
+    __slots__ = ("_facts", "compiler", "connection", "parameters", "row", "sql", "statement")
 
     def __init__(self, connection: sqlite3.Connection, compiler: Compiler, statement: Insert) -> None:
         self.connection = connection
         self.compiler = compiler
         self.statement = statement
-        self._assigned = statement.schema.assigned
-        self._key = next((f for f in statement.schema.key if f.generated), None)
+        self._facts = _facts(statement.schema)
         self.row: Row | None = None
         self.sql: str | None = None
         self.parameters: Sequence[Any] = ()
@@ -79,20 +80,19 @@ class _Insertion:
 
     def one(self, row: Row) -> Stored:
         """Insert one row with one statement."""
-        schema, on_conflict, assigned = self.statement.schema, self.statement.on_conflict, self._assigned
-        key = self._key
-        if key is not None and key.type.generate is not None:
-            row = _replaced(row, schema.fields.index(key), key.type.generate())
+        schema, on_conflict, facts = self.statement.schema, self.statement.on_conflict, self._facts
+        if facts.generate is not None:
+            row = _replaced(row, facts.place, facts.generate())
         omitted = tuple([f for f, value in zip(schema.fields, row, strict=True) if value is DEFAULT])
-        known = not omitted or (omitted == assigned and len(omitted) == 1 and key is not None)
-        returning = schema.fields if on_conflict is not None else () if known else assigned
+        known = not omitted or (facts.key is not None and omitted == (facts.key,) == facts.assigned)
+        returning = schema.fields if on_conflict is not None else () if known else facts.assigned
         plan = self.compiler.insert(schema, omitted, on_conflict, returning)
         self.row, self.sql, self.parameters = row, plan.sql, plan.encode(row)
         cursor = self.connection.execute(plan.sql, self.parameters)
         if returning:
             (answer,) = cursor.fetchall()  # to its end: only then is the statement over
             return tuple(answer)
-        return (cursor.lastrowid,) if omitted else self._pick()(self.parameters)
+        return (cursor.lastrowid,) if omitted else facts.pick(self.parameters)
 
     def many(self, *, references_later: bool = False) -> list[Stored]:
         """Insert all rows within a transaction. Raises `_Dangling`, unless references are looked at later."""
@@ -133,7 +133,7 @@ class _Insertion:
         return answers
 
     def _alike(self, rows: Iterable[Row]) -> list[Stored]:
-        plan, pick = self.compiler.insert(self.statement.schema), self._pick()
+        plan, pick = self.compiler.insert(self.statement.schema), self._facts.pick
         encode, answers = plan.encode, []
         self.sql = plan.sql
 
@@ -152,11 +152,10 @@ class _Insertion:
 
     def _with_keys(self) -> Iterable[Row] | None:
         """The rows with the keys that the database would give them; `None` if it has to choose them itself."""
-        rows, key = self.statement.rows, self._key
+        rows, key = self.statement.rows, self._facts.key
         if key is None:
             return rows
-        at = self.statement.schema.fields.index(key)
-        generate = key.type.generate
+        at, generate = self._facts.place, self._facts.generate
         if generate is not None:
             return [_replaced(row, at, generate()) if row[at] is DEFAULT else row for row in rows]
         quote = self.compiler.dialect.query.quote
@@ -168,15 +167,38 @@ class _Insertion:
             return None  # it finds a key that is free among the smaller ones
         return _numbered(rows, at, max(largest, 0) + 1)
 
-    def _pick(self) -> Callable[[Sequence[Any]], Stored]:
-        """The values of the fields that the database might have assigned, from those of all fields."""
-        match [self.statement.schema.fields.index(f) for f in self._assigned]:
-            case []:
-                return lambda _: ()
-            case [at]:
-                return lambda values: (values[at],)
-            case several:
-                return itemgetter(*several)
+
+@final
+@frozen(eq=False)
+class _Facts:
+    """What inserting rows of a model takes: the key that is generated, its place in a row, and how.
+
+    `pick` gives the values of the fields that the database might have assigned, from those of all fields.
+    """
+
+    assigned: tuple[Field, ...]
+    key: Field | None
+    place: int
+    generate: Callable[[], Any] | None
+    pick: Callable[[Sequence[Any]], Stored]
+
+
+@lru_cache(maxsize=512)
+def _facts(schema: Schema) -> _Facts:
+    assigned, fields = schema.assigned, schema.fields
+    key = next((f for f in schema.key if f.generated), None)
+    place, generate = (-1, None) if key is None else (fields.index(key), key.type.generate)
+    return _Facts(assigned, key, place, generate, _picking([fields.index(f) for f in assigned]))
+
+
+def _picking(places: list[int]) -> Callable[[Sequence[Any]], Stored]:
+    match places:
+        case []:
+            return lambda _: ()
+        case [at]:
+            return lambda values: (values[at],)
+        case several:
+            return itemgetter(*several)
 
 
 def _numbered(rows: Iterable[Row], at: int, number: int) -> Iterator[Row]:

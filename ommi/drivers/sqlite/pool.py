@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from threading import Lock
 from typing import Any, Final, Protocol, TypeVar, TypeVarTuple
 
@@ -60,6 +60,7 @@ class Pool:
         self, loop: EventLoop, spawn: Spawn, *, purpose: str, size: int, acquire_timeout: float, busy_timeout: float
     ) -> None:
         self._loop = loop
+        loop.used(self)
         self._spawn = spawn
         self._purpose = purpose
         self._size = size
@@ -85,10 +86,9 @@ class Pool:
         with self._mutex:
             return len(self._busy.keys() | self._held.keys())
 
-    async def run(self, function: Callable[[sqlite3.Connection, *Ts], T], /, *arguments: *Ts) -> T:
+    def run(self, function: Callable[[sqlite3.Connection, *Ts], T], /, *arguments: *Ts) -> Coroutine[Any, Any, T]:
         """Call a function with any connection, in its thread. A transaction it leaves open is rolled back."""
-        value: T = await self._do(self._loop.job(function, arguments))
-        return value
+        return self._do(self._loop.job(function, arguments))
 
     async def lease(
         self,
@@ -117,21 +117,24 @@ class Pool:
         self._purposes[job.worker] = "a transaction"
         return Lease(self, job.worker), value
 
-    async def run_held(self, worker: Worker, function: Callable[[sqlite3.Connection, *Ts], T], /, *arguments: *Ts) -> T:
+    def run_held(
+        self, worker: Worker, function: Callable[[sqlite3.Connection, *Ts], T], /, *arguments: *Ts
+    ) -> Coroutine[Any, Any, T]:
         """Call a function with a connection that was kept, and go on keeping it."""
-        value: T = await self._do(self._loop.job(function, arguments, Hold.ALWAYS, worker))
-        return value
+        return self._do(self._loop.job(function, arguments, Hold.ALWAYS, worker))
 
-    async def finish(self, worker: Worker, function: Callable[[sqlite3.Connection, *Ts], T], /, *arguments: *Ts) -> T:
+    def finish(
+        self, worker: Worker, function: Callable[[sqlite3.Connection, *Ts], T], /, *arguments: *Ts
+    ) -> Coroutine[Any, Any, T]:
         """Call a function, even when the caller is cancelled, and keep the connection no longer."""
-        value: T = await self._do(self._loop.job(function, arguments, worker=worker, protected=True))
-        return value
+        return self._do(self._loop.job(function, arguments, Hold.NEVER, worker, True))
 
     def release(self, worker: Worker, last: Callable[[sqlite3.Connection], object] | None = None) -> None:
         """Keep a connection no longer; its transaction is rolled back, after a `last` call, before it serves others."""
         with self._mutex:
             if self._held.pop(worker, None) is None:
                 return
+            self._busy[worker] = time.monotonic()
         worker.give(Job(last or _nothing, worker=worker))
 
     async def close(self, *, at_once: bool = False) -> None:
@@ -235,7 +238,10 @@ class Pool:
                 raise Closed(CLOSED)
             else:
                 now = time.monotonic()
-                if self._can_engage_another(now):
+                if not self._busy and self._idle:  # the common case, spelled out
+                    worker = self._idle.pop()
+                    self._busy[worker] = now
+                elif self._can_engage_another(now):
                     worker = self._another(now)
                 else:
                     job.queued_at = now
@@ -380,6 +386,7 @@ class Pool:
     def _join(self) -> None:
         for worker in self._workers:
             worker.join()
+        self._loop.left(self)
 
 
 class Lease:
@@ -391,16 +398,16 @@ class Lease:
         self._pool = pool
         self._worker = worker
 
-    async def run(self, function: Callable[[sqlite3.Connection, *Ts], T], /, *arguments: *Ts) -> T:
+    def run(self, function: Callable[[sqlite3.Connection, *Ts], T], /, *arguments: *Ts) -> Coroutine[Any, Any, T]:
         """Call a function with the connection, in its thread."""
-        return await self._pool.run_held(self._worker, function, *arguments)
+        return self._pool.run_held(self._worker, function, *arguments)
 
-    async def finish(self, function: Callable[[sqlite3.Connection, *Ts], T], /, *arguments: *Ts) -> T:
+    def finish(self, function: Callable[[sqlite3.Connection, *Ts], T], /, *arguments: *Ts) -> Coroutine[Any, Any, T]:
         """Call a function with the connection, even when the caller is cancelled, and give the connection back.
 
         A transaction the function leaves open is rolled back.
         """
-        return await self._pool.finish(self._worker, function, *arguments)
+        return self._pool.finish(self._worker, function, *arguments)
 
     async def roll_back(self) -> None:
         """Give the connection back without a transaction on it, even when the caller is cancelled."""

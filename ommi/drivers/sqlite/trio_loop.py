@@ -77,5 +77,11 @@ class TrioLoop(EventLoop):
         lowlevel.spawn_system_task(call)
         return scope.cancel
 
-    def call_soon(self, function: Callable[[], None]) -> None:
-        self._token.run_sync_soon(function)
+    def wake_up(self) -> None:
+        self._token.run_sync_soon(self._wake)
+
+    def used(self, pool: object) -> None:
+        return
+
+    def left(self, pool: object) -> None:
+        return

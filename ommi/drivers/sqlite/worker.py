@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Final
 
 from ommi.errors import LockTimeout
 
-__all__ = ["RETIRE", "Hold", "Job", "ThreadWorker", "Worker"]
+__all__ = ["RETIRE", "Bell", "Hold", "Job", "ThreadWorker", "Worker"]
 
 _STEPS_BETWEEN_CHECKS: Final = 1000  # of SQLite's virtual machine: 10 to 20 microseconds
 
@@ -217,7 +217,7 @@ class ThreadWorker(Worker):
     ) -> None:
         super().__init__(connect, following=following, deliver=deliver, retired=retired)
         self._inbox: deque[Job] = deque()
-        self._bell = _Bell()
+        self._bell = Bell()
         self._thread = Thread(target=self._serve, name=name, daemon=True)
         self._thread.start()
 
@@ -240,7 +240,7 @@ class ThreadWorker(Worker):
             wait()
 
 
-class _Bell:
+class Bell:
     """A pipe that one thread waits at. Unlike a lock, it wakes the thread on the processor of the one that rings.
 
     That one is about to sleep in its event loop, and another processor may be asleep: waking it takes four times
@@ -252,10 +252,16 @@ class _Bell:
     def __init__(self) -> None:
         self._ends = os.pipe()
 
+    def fileno(self) -> int:
+        """The end to wait at."""
+        return self._ends[0]
+
     def ring(self) -> None:
+        """Wake the one that waits, from any thread."""
         os.write(self._ends[1], b"!")
 
     def wait(self) -> None:
+        """Until it is rung; once for each time."""
         os.read(self._ends[0], 1)
 
     def close(self, close: Callable[[int], None] = os.close) -> None:
