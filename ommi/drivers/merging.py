@@ -22,14 +22,14 @@ PARAMETERS: Final = 30_000
 
 
 def merged(
-    requests: Sequence[Request], *, rows: int, updates: int, fit: Callable[[int], int] = int
+    requests: Sequence[Request], *, rows: int, updates: int, alike: bool = False, fit: Callable[[int], int] = int
 ) -> list[Sequence[Request]]:
     """The statements in order, those together that may be one.
 
-    They are inserts into one table, of up to so many `rows`, or up to so many `updates` of one shape, each of one row
-    that no other one changes; of a number of them, as many as `fit`. What they change is not looked at by any of them,
-    nor by a rule of the schema: no key or unique value changes, and no reference. They have not so many bytes that a
-    server would not take them at once.
+    They are inserts into one table, of up to so many `rows`, or up to so many `updates` of one model, each of one row
+    that no other one changes; `alike`, all of one shape, and of a number of them as many as `fit`. What they change is
+    not looked at by any of them, nor by a rule of the schema: no key or unique value changes, and no reference. They
+    have not so many bytes that a server would not take them at once.
     """
     found: list[Sequence[Request]] = []
     at = 0
@@ -38,7 +38,7 @@ def merged(
         if isinstance(statement, Insert):
             many = _inserts(statement, requests, at, rows)
         elif isinstance(statement, Update):
-            many = fit(_updates(statement, requests, at, updates))
+            many = fit(_updates(statement, requests, at, updates, alike))
         found.append(requests[at : at + many])
         at += many
     return found
@@ -98,23 +98,22 @@ def _is_to(reference: Reference, schema: Schema) -> bool:
     return target.table == schema.table
 
 
-def _updates(first: Update, requests: Sequence[Request], start: int, most: int) -> int:
-    if not _is_free(first):
-        return 1
+def _updates(first: Update, requests: Sequence[Request], start: int, most: int, alike: bool) -> int:
     shape: Hashable = None
     seen: set[Hashable] = set()
     size, parameters = 0, 0
     for request in requests[start : start + most]:
         each = request.statement
-        if not isinstance(each, Update) or each.schema is not first.schema:
+        if not isinstance(each, Update) or each.schema is not first.schema or not _is_free(each):
             break
         values: list[Literal] = []
         found = outline(each, values), tuple([literal.value is None for literal in values])
         key = _key(each)
         size += sum([_size(literal.value) for literal in values])
         parameters += len(values)
-        # of one shape, since what several are compiled to is kept
-        if key is None or key in seen or (seen and found != shape) or size > BYTES or parameters > PARAMETERS:
+        if key is None or key in seen or size > BYTES or parameters > PARAMETERS:
+            break
+        if alike and seen and found != shape:
             break
         shape = found
         seen.add(key)

@@ -130,7 +130,7 @@ class PostgresTransaction:
         Beside trio, all are one hop to the loop of the connections.
         """
         answers: list[Any] = []
-        runs = merged(requests, rows=BULK, updates=_UPDATES, fit=_few)
+        runs = merged(requests, rows=BULK, updates=_UPDATES, alike=True, fit=_few)
         for together, neighbours in groupby(runs, lambda run: len(run) > 1):
             several = list(neighbours)
             made = [request for run in several for request in run]
