@@ -31,9 +31,10 @@ _OVER: Final = "this transaction is over: it was committed or rolled back"
 _READ_ONLY: Final = "this transaction is read-only: begin it without read_only=True to write or lock"
 _CANCELLED: Final = "a statement of this transaction was cancelled: the transaction can only be rolled back"
 _GUARD: Final = "ommi_guard"
-_FROM_OUTSIDE: Final = ("08", "40", "53", "57", "58", "XX")
-"""Classes of SQLSTATEs: connections, conflicts, resources, cancellations, failures of the server."""
-_LOCK_TIMEOUT: Final = "55P03"
+_ENDING: Final = ("08", "40", "57")
+"""Classes of SQLSTATEs that end a transaction: connections, conflicts, cancellations."""
+_FROM_OUTSIDE: Final = ("53", "55P03", "58", "XX")
+"""Those of resources, of locks that are not given in time, and of failures of the server."""
 _UPDATES: Final = 16
 """The most updates in one statement: the server plans each of them, and keeps the plan."""
 
@@ -352,9 +353,9 @@ def _few(number: int) -> int:
 def _is_their_own(error: Exception, recoverable: bool) -> bool:
     """Whether statements made one by one could end otherwise than they did as one, and may be asked again."""
     code = getattr(error.__cause__ or error, "sqlstate", None) or ""
-    if code == _LOCK_TIMEOUT:  # only where the program goes on is it of interest whose it was
+    if code.startswith(_FROM_OUTSIDE):  # only where the program goes on is it of interest whose it was
         return recoverable
-    return not code.startswith(_FROM_OUTSIDE)
+    return not code.startswith(_ENDING)
 
 
 def _all_told(requests: Sequence[Request]) -> Callable[[str, int], None]:
