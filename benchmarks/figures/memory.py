@@ -49,7 +49,8 @@ def measure(asked: Asked) -> Figure:
 
 
 def _megabytes(step: str, contender: str, path: Path, rows: int) -> float:
-    command = [sys.executable, "-m", "benchmarks.figures.memory", step, contender, str(path), str(rows)]
+    program = "import sys; from benchmarks.figures.memory import main; main(*sys.argv[1:])"
+    command = [sys.executable, "-c", program, step, contender, str(path), str(rows)]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return float(done.stdout) / 1024
 
@@ -114,6 +115,3 @@ def main(step: str, name: str, path: str, rows: str) -> None:
     steps = {"fill": _fill, "read": _read, "hold": _hold, "stream": _stream}
     print(anyio.run(steps[step], make(), Path(path), int(rows), backend=loop))
 
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
