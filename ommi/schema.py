@@ -86,8 +86,11 @@ class RowCodec(Protocol):
         """A new instance from canonical values of all fields, in the schema's order."""
         ...
 
-    def fill(self, instance: Any, values: Iterable[tuple[Field, Any]], /) -> None:
-        """Set canonical values on a mutable instance; a frozen one stays as it is."""
+    def fill(self, fields: Sequence[Field], instances: Sequence[Any], rows: Sequence[Row], /) -> None:
+        """Set canonical values of some fields on mutable instances, a row on each; frozen ones stay as they are.
+
+        What the first raises is raised when all were tried.
+        """
         ...
 
     def reader(self, storage: Storage, /) -> Callable[[Iterable[Row]], list[Any]]:

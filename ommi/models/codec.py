@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime, time
 from typing import Any, Final
 from uuid import UUID
@@ -71,8 +71,8 @@ class ModelCodec:
             function = self.__dict__["build"] = _building(self.blueprint, self.fields, self.validate)
         return function(row)
 
-    def fill(self, instance: Any, values: Iterable[tuple[Field, Any]], /) -> None:
-        """Set canonical values on a mutable instance; a frozen instance or field stays as it is.
+    def fill(self, fields: Sequence[Field], instances: Sequence[Any], rows: Sequence[Row], /) -> None:
+        """Set canonical values on mutable instances, a row of them on each; a frozen instance or field stays as it is.
 
         None of the class's own code runs: the values are in the database already, and no validator can undo that.
         """
@@ -80,11 +80,19 @@ class ModelCodec:
             pairs = zip(self.fields, self.blueprint.attributes, strict=True)
             frozen = self.blueprint.frozen
             self._setters = {f: setter(self.blueprint, f.name) for f, a in pairs if not (frozen or a.frozen)}
-        for field, value in values:
-            put = self._setters.get(field)
-            if put is not None:
-                load = field.type.load
-                put(instance, value if value is None or load is None else load(value))
+        first: Exception | None = None
+        for place, field in enumerate(fields):
+            put, load = self._setters.get(field), field.type.load
+            if put is None:
+                continue
+            for instance, row in zip(instances, rows, strict=True):
+                value = row[place]
+                try:
+                    put(instance, value if value is None or load is None else load(value))
+                except Exception as defect:  # noqa: BLE001 - raised when all were tried
+                    first = first or defect
+        if first is not None:
+            raise first
 
     def reader(self, storage: Storage, /) -> Callable[[Iterable[Row]], list[Any]]:
         """A function from stored rows to instances; it raises `DecodeError`."""

@@ -203,11 +203,10 @@ def fill(fills: Sequence[Fill]) -> BaseException | None:
     """Fill the instances passed in; what the first of them raised, after all were tried."""
     first: BaseException | None = None
     for schema, fields, instances, rows in fills:
-        for instance, row in zip(instances, rows, strict=True):
-            try:
-                schema.codec.fill(instance, zip(fields, row, strict=True))
-            except Exception as defect:
-                first = first or defect
+        try:
+            schema.codec.fill(fields, instances, rows)
+        except Exception as defect:
+            first = first or defect
     return first
 
 

@@ -33,7 +33,7 @@ def build(cls: type[Any], *row: Any) -> Any:
 
 def fill(instance: Any, **values: Any) -> None:
     schema = schema_of(type(instance))
-    schema.codec.fill(instance, [(schema.by_name[name], value) for name, value in values.items()])
+    schema.codec.fill([schema.by_name[name] for name in values], [instance], [tuple(values.values())])
 
 
 def holding(annotation: Any) -> Any:
@@ -580,7 +580,7 @@ def test_fill_sets_what_the_database_assigned(everything: Any, kinds: Any) -> No
     schema = schema_of(everything)
     frozen = schema.codec.blueprint.frozen  # type: ignore[attr-defined]
     made = example(everything, kinds)
-    schema.codec.fill(made, [(schema.by_name["id"], 42), (schema.by_name["color"], "blue")])
+    schema.codec.fill([schema.by_name["id"], schema.by_name["color"]], [made], [(42, "blue")])
     assert (made.id, made.color) == ((1, kinds.Color.RED) if frozen else (42, kinds.Color.BLUE))
 
 

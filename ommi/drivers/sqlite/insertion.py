@@ -5,15 +5,15 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
-from itertools import groupby
-from operator import itemgetter
-from typing import Any, TypeAlias, final
+from itertools import groupby, islice
+from operator import itemgetter, length_hint
+from typing import Any, Final, TypeAlias, final
 
 from ommi.drivers.sql.compiler import Compiler
 from ommi.drivers.sqlite.atomic import atomic, checking_references_later
 from ommi.drivers.sqlite.errors import translate
 from ommi.drivers.sqlite.references import missing_reference
-from ommi.errors import OmmiError
+from ommi.errors import EncodeError, OmmiError
 from ommi.frozen import frozen
 from ommi.query.statements import Insert
 from ommi.schema import Field, Row, Schema
@@ -22,6 +22,8 @@ from ommi.values import DEFAULT, MAX_INT
 __all__ = ["insert"]
 
 Stored: TypeAlias = tuple[Any, ...]
+
+_AT_ONCE: Final = 1_000
 
 
 def insert(
@@ -133,18 +135,21 @@ class _Insertion:
         return answers
 
     def _alike(self, rows: Iterable[Row]) -> list[Stored]:
-        plan, pick = self.compiler.insert(self.statement.schema), self._facts.pick
-        encode, answers = plan.encode, []
+        plan, answers = self.compiler.insert(self.statement.schema), list[Stored]()
         self.sql = plan.sql
-
-        def parameters() -> Iterator[Sequence[Any]]:
-            for row in rows:
-                self.row = row
-                self.parameters = encoded = encode(row)
-                answers.append(pick(encoded))
-                yield encoded
-
-        self.connection.executemany(plan.sql, parameters())
+        remaining = iter(rows)
+        while some := list(islice(remaining, _AT_ONCE)):
+            encoded, unfit = _encoded(plan.encode, some)
+            parameters = iter(encoded)
+            try:
+                self.connection.executemany(plan.sql, parameters)
+            except sqlite3.Error:
+                under_way = len(encoded) - length_hint(parameters) - 1
+                self.row, self.parameters = some[under_way], encoded[under_way]
+                raise
+            if unfit is not None:
+                raise unfit
+            answers += map(self._facts.pick, encoded)
         return answers
 
     def _singly(self, rows: Iterable[Row]) -> list[Stored]:
@@ -189,6 +194,22 @@ def _facts(schema: Schema) -> _Facts:
     key = next((f for f in schema.key if f.generated), None)
     place, generate = (-1, None) if key is None else (fields.index(key), key.type.generate)
     return _Facts(assigned, key, place, generate, _picking([fields.index(f) for f in assigned]))
+
+
+def _encoded(
+    encode: Callable[[Row], Sequence[Any]], rows: Sequence[Row]
+) -> tuple[list[Sequence[Any]], EncodeError | None]:
+    """The parameters of rows, up to the first that has none: what is before it may break a rule."""
+    try:
+        return [encode(row) for row in rows], None
+    except EncodeError:
+        found: list[Sequence[Any]] = []
+        for row in rows:
+            try:
+                found.append(encode(row))
+            except EncodeError as unfit:
+                return found, unfit
+        raise
 
 
 def _picking(places: list[int]) -> Callable[[Sequence[Any]], Stored]:
