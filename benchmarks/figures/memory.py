@@ -114,4 +114,3 @@ def main(step: str, name: str, path: str, rows: str) -> None:
     make, loop = CONTENDERS[name]
     steps = {"fill": _fill, "read": _read, "hold": _hold, "stream": _stream}
     print(anyio.run(steps[step], make(), Path(path), int(rows), backend=loop))
-
