@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from typing_extensions import TypeIs
 
@@ -14,7 +14,10 @@ from ommi.query.statements import Insert, Statement, Update
 from ommi.schema import Field, Reference, Schema
 from ommi.values import DEFAULT
 
-__all__ = ["are_inserts", "are_updates", "merged", "whole"]
+__all__ = ["Teller", "are_inserts", "are_updates", "merged", "telling_all", "whole"]
+
+Teller: TypeAlias = Callable[[str, int], None]
+"""What is told each text that goes to a database, and how many round trips that took."""
 
 BYTES: Final = 4_000_000
 """The most that the values of statements which become one take together, about."""
@@ -59,14 +62,27 @@ def whole(inserts: Sequence[Insert]) -> Insert:
     return Insert(inserts[0].schema, tuple([row for each in inserts for row in each.rows]))
 
 
+def telling_all(requests: Sequence[Request]) -> Teller | None:
+    """What tells each text to all who asked for statements that are made as one, and its trips to the first of them."""
+    asking = [request.sent for request in requests if request.sent is not None]
+    if not asking:
+        return None
+
+    def tell(text: str, trips: int) -> None:
+        for place, sent in enumerate(asking):
+            sent(text, 0 if place else trips)
+
+    return tell
+
+
 def _inserts(first: Insert, requests: Sequence[Request], start: int, most: int) -> int:
     schema = first.schema
     if first.on_conflict is not None or not first.rows or any(_is_to(one, schema) for one in schema.references):
         return 1
     left = [value is DEFAULT for value in first.rows[0]]
     many, rows, size = 0, 0, 0
-    for request in requests[start:]:
-        each = request.statement
+    for place in range(start, len(requests)):
+        each = requests[place].statement
         if not isinstance(each, Insert) or each.schema is not schema or each.on_conflict is not None:
             break
         rows += len(each.rows)
@@ -102,8 +118,8 @@ def _updates(first: Update, requests: Sequence[Request], start: int, most: int, 
     shape: Hashable = None
     seen: set[Hashable] = set()
     size, parameters = 0, 0
-    for request in requests[start : start + most]:
-        each = request.statement
+    for place in range(start, min(start + most, len(requests))):
+        each = requests[place].statement
         if not isinstance(each, Update) or each.schema is not first.schema or not _is_free(each):
             break
         values: list[Literal] = []

@@ -64,6 +64,21 @@ def test_no_more_parameters_than_the_protocol_has() -> None:
     assert numbers(*[long(n) for n in range(1, 10)]) == [7, 2]
 
 
+def test_a_long_run_is_looked_through_once() -> None:
+    looked_at = 0
+
+    class Counted(list[Request]):
+        def __getitem__(self, place: Any) -> Any:
+            nonlocal looked_at
+            found = super().__getitem__(place)
+            looked_at += len(found) if isinstance(place, slice) else 1
+            return found
+
+    several = Counted(_requests([add(Tag("a")), add(Player("b")), named(1)] * 1_000))
+    assert len(merged(several, rows=10_000, updates=16)) == 3_000
+    assert looked_at < 10 * len(several)
+
+
 def test_updates_by_key() -> None:
     assert numbers(named(1), named(2), named(3)) == [3]
     assert numbers(named(1), named(2), named(1), named(3)) == [2, 2]

@@ -191,6 +191,7 @@ def test_batching_changes_nothing_but_the_number_of_statements(
     anyio.run(compare, backend=backend)
 
 
+@pytest.mark.soak
 @settings(suppress_health_check=list(HealthCheck))
 @given(program=whole_readings)
 def test_reads_are_never_more_statements_for_being_batched(program: Effect[Any, Any]) -> None:
@@ -208,6 +209,7 @@ def test_reads_are_never_more_statements_for_being_batched(program: Effect[Any, 
 writing = st.recursive(changes, lambda parts: st.lists(parts, min_size=1, max_size=5).map(lambda all_: gather(*all_)))
 
 
+@pytest.mark.soak
 @settings(suppress_health_check=list(HealthCheck))
 @given(program=st.one_of(writing, writing.map(lambda part: part.either())))
 def test_writes_of_a_transaction_are_as_many_statements_in_fewer_trips(program: Effect[Any, Any]) -> None:

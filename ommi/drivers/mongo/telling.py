@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, Final, TypeAlias, final
+from typing import Any, Final, final
 
 from ommi.drivers.driver import Request
+from ommi.drivers.merging import Teller, telling_all
 
-__all__ = ["Teller", "Told", "bulk_text", "command_text", "find_text", "pipeline_text", "tell", "telling", "with_begin"]
-
-Teller: TypeAlias = Callable[[str, int], None]
+__all__ = ["Told", "bulk_text", "command_text", "find_text", "pipeline_text", "tell", "telling", "with_begin"]
 
 _teller: Final[ContextVar[Teller | None]] = ContextVar("ommi_mongo_teller", default=None)
 _FEW: Final = 3
@@ -22,16 +21,11 @@ _OPERANDS: Final = frozenset({"$not", "$elemMatch"})
 @contextmanager
 def telling(requests: Sequence[Request]) -> Iterator[None]:
     """Tell who asked for a statement, or for several that are made as one, each command that is sent meanwhile."""
-    asking = [request.sent for request in requests if request.sent is not None]
-
-    def all_told(text: str, trips: int) -> None:
-        for place, sent in enumerate(asking):
-            sent(text, 0 if place else trips)
-
-    if not asking:
+    told = telling_all(requests)
+    if told is None:
         yield
         return
-    token = _teller.set(all_told)
+    token = _teller.set(told)
     try:
         yield
     finally:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
-from operator import itemgetter
 from typing import Any, Final, TypeAlias, final
 
 from ommi.drivers.postgres.connection import Connection
 from ommi.drivers.postgres.copying import COPIED, copied
 from ommi.drivers.postgres.dialect import array_of, clamped, quoted
+from ommi.drivers.sql.assigned import assigned_values
 from ommi.drivers.sql.compiler import Compiler, conflict_sql
 from ommi.errors import EncodeError
 from ommi.frozen import frozen
@@ -86,11 +86,11 @@ class _Insertion:
             sql += f"{', ' if returning else ' RETURNING '}{_advance(schema, key)}"
         elif not returning:
             await connection.run(sql, parameters)
-            return _pick(schema)(parameters)
+            return assigned_values(schema)(parameters)
         (answer,) = await connection.fetch(sql, parameters)
         if returning:
             return tuple(answer)[: len(returning)]
-        return _pick(schema)(parameters)
+        return assigned_values(schema)(parameters)
 
     async def many(self, connection: Connection) -> list[Stored]:
         """Insert all rows, as many with one statement as leave the same fields to the server."""
@@ -159,7 +159,7 @@ class _Insertion:
         if key is not None:
             at = schema.fields.index(key)
             await _advance_beyond(connection, schema, key, max(row[at] for row in rows))
-        pick = _pick(schema)
+        pick = assigned_values(schema)
         return [pick(row) for row in rows]
 
     async def _copied(
@@ -182,7 +182,7 @@ class _Insertion:
             return None
         if schema.assigned == (key,):
             return [(number,) for number in keys]
-        pick = _pick(schema)
+        pick = assigned_values(schema)
         return [pick((*row[:at], number, *row[at:])) for row, number in zip(rows, keys, strict=True)]
 
     def _encoded(self, encode: Callable[[Row], Sequence[Any]], row: Row) -> Sequence[Any]:
@@ -320,14 +320,3 @@ async def advance_keys(connection: Connection, schema: Schema, key: Field) -> No
 def _literal(text: str) -> str:
     mark = "E'" if "\\" in text else "'"
     return mark + text.replace("\\", "\\\\").replace("'", "''") + "'"
-
-
-def _pick(schema: Schema) -> Callable[[Sequence[Any]], Stored]:
-    """The values of the fields that the database might have assigned, from those of all fields."""
-    match [schema.fields.index(f) for f in schema.assigned]:
-        case []:
-            return lambda _: ()
-        case [at]:
-            return lambda values: (values[at],)
-        case several:
-            return itemgetter(*several)

@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Any, Final, TypeAlias, TypeVar, final
 
 from ommi.drivers.driver import Cursor, Failed, Request
-from ommi.drivers.merging import merged
+from ommi.drivers.merging import merged, telling_all
 from ommi.drivers.postgres.cursors import Portal
 from ommi.drivers.postgres.dialect import quoted
 from ommi.drivers.postgres.errors import is_database_error, is_lost, lost, stale_plan, translate
@@ -187,7 +187,7 @@ class PostgresTransaction:
         connection = self._lease.connection
         self._untouched = False
         statements = [request.statement for request in requests]
-        asked = replace(requests[0], recoverable=recoverable, sent=_all_told(requests))
+        asked = replace(requests[0], recoverable=recoverable, sent=telling_all(requests))
         act = partial(run_merged, connection, self._compiler, statements)
         answers: list[Any] = await self._telling(asked, act())
         return answers
@@ -356,17 +356,6 @@ def _is_their_own(error: Exception, recoverable: bool) -> bool:
     if code.startswith(_FROM_OUTSIDE):  # only where the program goes on is it of interest whose it was
         return recoverable
     return not code.startswith(_ENDING)
-
-
-def _all_told(requests: Sequence[Request]) -> Callable[[str, int], None]:
-    """What tells the text of one statement to all who asked for it, and its trips to the first."""
-
-    def tell(text: str, trips: int) -> None:
-        for number, request in enumerate(requests):
-            if request.sent is not None:
-                request.sent(text, 0 if number else trips)
-
-    return tell
 
 
 @final

@@ -6,9 +6,10 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import groupby, islice
-from operator import itemgetter, length_hint
+from operator import length_hint
 from typing import Any, Final, TypeAlias, final
 
+from ommi.drivers.sql.assigned import assigned_values
 from ommi.drivers.sql.compiler import Compiler
 from ommi.drivers.sqlite.atomic import atomic, checking_references_later
 from ommi.drivers.sqlite.errors import translate
@@ -193,7 +194,7 @@ def _facts(schema: Schema) -> _Facts:
     assigned, fields = schema.assigned, schema.fields
     key = next((f for f in schema.key if f.generated), None)
     place, generate = (-1, None) if key is None else (fields.index(key), key.type.generate)
-    return _Facts(assigned, key, place, generate, _picking([fields.index(f) for f in assigned]))
+    return _Facts(assigned, key, place, generate, assigned_values(schema))
 
 
 def _encoded(
@@ -210,16 +211,6 @@ def _encoded(
             except EncodeError as unfit:
                 return found, unfit
         raise
-
-
-def _picking(places: list[int]) -> Callable[[Sequence[Any]], Stored]:
-    match places:
-        case []:
-            return lambda _: ()
-        case [at]:
-            return lambda values: (values[at],)
-        case several:
-            return itemgetter(*several)
 
 
 def _numbered(rows: Iterable[Row], at: int, number: int) -> Iterator[Row]:
