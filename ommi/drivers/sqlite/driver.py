@@ -11,6 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, final
 
+from anyio.lowlevel import checkpoint_if_cancelled
+
 from ommi.drivers.driver import Capabilities, Cursor, Request
 from ommi.drivers.sql.compiler import Compiler
 from ommi.drivers.sqlite.connections import Location, Synchronous, check_version
@@ -68,6 +70,7 @@ class PooledDriver(ABC):
             try:
                 await writer.run(_answer)
                 await readers.run(_answer)
+                await checkpoint_if_cancelled()  # both may have answered before they could be stopped
             except BaseException:
                 await _close(writer, readers, at_once=True)
                 raise

@@ -505,6 +505,30 @@ async def test_a_cancelled_open_leaves_nothing_behind(file: Path) -> None:
         assert await driver.execute(count()) == 0
 
 
+async def test_an_open_that_is_cancelled_too_late_to_be_stopped_leaves_nothing_behind(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answering, cancelled = threading.Event(), threading.Event()
+
+    def answer(_connection: sqlite3.Connection) -> None:
+        if threading.current_thread().name == "ommi sqlite reading":
+            answering.set()
+            assert cancelled.wait(20)
+
+    monkeypatch.setattr("ommi.drivers.sqlite.driver._answer", answer)
+    driver = SQLiteDriver(file)
+    async with anyio.create_task_group() as group:
+        group.start_soon(driver.open)
+        await until(answering.is_set)
+        group.cancel_scope.cancel()
+        with anyio.CancelScope(shield=True):
+            for _ in range(3):
+                await checkpoint()
+        cancelled.set()
+    assert our_threads() == []
+    assert open_files(file.parent) == []
+
+
 async def test_a_cancelled_close_is_a_close(driver: SQLiteDriver) -> None:
     await driver.open()
     transaction = await driver.begin(WRITING)
