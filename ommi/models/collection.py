@@ -87,6 +87,11 @@ def ordered(collection: ModelCollection) -> tuple[Schema, ...]:
 
     Raises `TypeError` for two models with one table, or a reference that leads nowhere.
     """
+    if not isinstance(collection, ModelCollection):
+        raise TypeError(
+            f"tables are made for a ModelCollection, not for {collection!r}: say ModelCollection(User, …), or nothing "
+            "for all models"
+        )
     _refuse_clashes(collection)
     schemas = collection.schemas
     inside = set(schemas)

@@ -12,8 +12,9 @@ from ommi.testing import DriverSuite
 
 class TestSQLiteFile(DriverSuite):
     @pytest.fixture(autouse=True)
-    def file(self, tmp_path: Path) -> None:
+    def file(self, tmp_path: Path, inline: bool) -> None:
         self.path = tmp_path / "suite.db"
+        self.inline = inline
 
     def database(self) -> AbstractAsyncContextManager[Ommi]:
-        return Ommi(SQLiteDriver(self.path, synchronous="NORMAL"))
+        return Ommi(SQLiteDriver(self.path, synchronous="NORMAL", inline=self.inline))

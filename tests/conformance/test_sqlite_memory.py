@@ -2,10 +2,16 @@
 
 from contextlib import AbstractAsyncContextManager
 
+import pytest
+
 from ommi import Ommi
 from ommi.testing import DriverSuite
 
 
 class TestSQLiteInMemory(DriverSuite):
+    @pytest.fixture(autouse=True)
+    def threads(self, inline: bool) -> None:
+        self.url = "sqlite://" if inline else "sqlite://?inline=false"
+
     def database(self) -> AbstractAsyncContextManager[Ommi]:
-        return Ommi.connect("sqlite://")
+        return Ommi.connect(self.url)

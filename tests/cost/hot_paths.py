@@ -109,7 +109,14 @@ def _handler(connection: sqlite3.Connection, compiler: Compiler) -> Callable[[Ca
 async def _with_the_pump() -> dict[str, Counts]:
     """What `db.run` adds, in asyncio."""
     get = find(Record, Record.id == 2).one()
+    change = find(Record, Record.id == 2).update(age=7)
     async with Ommi.connect("sqlite://") as db:
+        (await db.run(db.schema.create(_records))).unwrap()
+        (await db.run(add_all([record(number) for number in range(3)]))).unwrap()
+        at_once = await _counted_while(lambda: db.run(get))
+        change_at_once = await _counted_while(lambda: db.run(change))
+        both = await _counted_while(lambda: db.run(change.transactional()))
+    async with Ommi.connect("sqlite://?inline=false") as db:
         (await db.run(db.schema.create(_records))).unwrap()
         (await db.run(add_all([record(number) for number in range(3)]))).unwrap()
         # before Python 3.12, of the thread of the event loop alone; a wake-up may serve the job before it, too
@@ -117,8 +124,11 @@ async def _with_the_pump() -> dict[str, Counts]:
     async with Ommi.connect("memory://") as db:
         (await db.run(db.schema.create(_records))).unwrap()
         (await db.run(add_all([record(number) for number in range(3)]))).unwrap()
-        transaction = find(Record, Record.id == 2).update(age=7).transactional()
+        transaction = change.transactional()
         return {
+            "run of a get, on SQLite": at_once,
+            "run of an update, on SQLite": change_at_once,
+            "run of a transaction, on SQLite": both,
             "run of a get, to SQLite's thread and back": there_and_back,
             "run of a get": await _counted_while(lambda: db.run(get)),
             "run of a transaction": await _counted_while(lambda: db.run(transaction)),

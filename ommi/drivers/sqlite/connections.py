@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, final
 
 from ommi.drivers.sqlite.functions import install
 from ommi.errors import ConnectionFailed, DatabaseError, LockTimeout
 from ommi.frozen import frozen
 
-__all__ = ["OLDEST", "Location", "Synchronous", "check_version", "prepare"]
+__all__ = ["OLDEST", "Connection", "Location", "Synchronous", "check_version", "prepare"]
 
 Synchronous: TypeAlias = Literal["FULL", "NORMAL"]
 
 OLDEST: Final = (3, 37)
 _CACHED_STATEMENTS: Final = 512
+_LONG_LOG: Final = 1000  # pages, as in SQLite itself
 
 
 def check_version(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> None:
@@ -67,6 +68,25 @@ class Location:
         return connection
 
 
+@final
+class Connection(sqlite3.Connection):
+    """A connection of our own, which several threads use, one at a time.
+
+    `checkpoints`: a commit that finds the write-ahead log long moves it into the file, which waits for the disk.
+    """
+
+    checkpoints = True
+    unchecked = 0
+    """Commits since then that could not do so."""
+
+    def let_checkpoint(self, wanted: bool) -> None:
+        """Say whether commits may wait for the disk to shorten the log."""
+        if self.checkpoints is not wanted:
+            self.execute(f"PRAGMA wal_autocheckpoint = {_LONG_LOG if wanted else 0}")
+            self.checkpoints = wanted
+            self.unchecked = 0
+
+
 def prepare(connection: sqlite3.Connection) -> None:
     """Set what statements rely on: references are enforced, and the functions they call are there."""
     connection.execute("PRAGMA foreign_keys = ON")
@@ -75,7 +95,13 @@ def prepare(connection: sqlite3.Connection) -> None:
 
 def _connect(name: str) -> sqlite3.Connection:
     return sqlite3.connect(
-        name, uri=True, timeout=0, isolation_level=None, cached_statements=_CACHED_STATEMENTS, check_same_thread=True
+        name,
+        uri=True,
+        timeout=0,
+        isolation_level=None,
+        cached_statements=_CACHED_STATEMENTS,
+        check_same_thread=False,
+        factory=Connection,
     )
 
 

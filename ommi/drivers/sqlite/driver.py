@@ -15,16 +15,18 @@ from anyio.lowlevel import checkpoint_if_cancelled
 
 from ommi.drivers.driver import Capabilities, Cursor, Request
 from ommi.drivers.sql.compiler import Compiler
-from ommi.drivers.sqlite.connections import Location, Synchronous, check_version
+from ommi.drivers.sqlite.brief import LATER, Brief
+from ommi.drivers.sqlite.connections import Connection, Location, Synchronous, check_version
+from ommi.drivers.sqlite.controls import begin_reading, begin_writing
 from ommi.drivers.sqlite.cursors import LeasedCursor, OpenSelect, SparedCursor
 from ommi.drivers.sqlite.dialect import SQLITE, SQLITE_STORAGE
 from ommi.drivers.sqlite.event_loop import EventLoop, running_loop
-from ommi.drivers.sqlite.pool import CLOSED, Closed, Pool
+from ommi.drivers.sqlite.pool import CLOSED, Closed, Lease, Pool
 from ommi.drivers.sqlite.statements import run
-from ommi.drivers.sqlite.transaction import SQLiteTransaction, begin_and_execute, begin_reading, begin_writing
+from ommi.drivers.sqlite.transaction import SQLiteTransaction, begin_and_execute
 from ommi.drivers.sqlite.worker import ThreadWorker
 from ommi.errors import CommitUnknown, ConnectionLost, QueryRejected
-from ommi.query.statements import is_write
+from ommi.query.statements import CreateTables, DropTables, Sql, is_write
 from ommi.transactions import IsolationLevel, TransactionOptions
 from ommi.values import Storage
 
@@ -44,6 +46,7 @@ class PooledDriver(ABC):
     _writer: Pool | None = None
     _readers: Pool | None = None
     _opening = False
+    _brief: Brief | None = None
 
     def __init__(self) -> None:
         self._compiler = Compiler(SQLITE)
@@ -100,9 +103,19 @@ class PooledDriver(ABC):
         interrupted is done, and answers: scopes cancel again at the next await. asyncio's own `Task.cancel()` does
         not, so it still ends in a `CancelledError`.
         """
-        pool = self._writer if is_write(request.statement) else self._readers
+        statement = request.statement
+        pool = self._writer if is_write(statement) else self._readers
         if pool is None:
             raise Closed(CLOSED)
+        brief = self._brief
+        if brief is not None and request.sent is None and pool.at_hand() is not None:
+            if brief.suits(statement, within=False):
+                await pool.turn()
+                worker = pool.at_hand()
+                if worker is not None and (answer := brief.execute(worker, request, within=False)) is not LATER:
+                    return answer
+            elif isinstance(statement, (CreateTables, DropTables, Sql)):
+                brief.forget()
         return await pool.run(_autocommit, self._compiler, request)
 
     async def stream(self, request: Request, chunk: int, /) -> Cursor:
@@ -136,8 +149,10 @@ class PooledDriver(ABC):
         pool = self._readers if options.read_only else self._writer
         if pool is None:
             raise Closed(CLOSED)
-        lease = await pool.lease(begin_reading if options.read_only else begin_writing)
-        return SQLiteTransaction(lease, self._compiler, read_only=options.read_only)
+        lease = await self._begun_at_once(pool, options)
+        if lease is None:
+            lease = await pool.lease(begin_reading if options.read_only else begin_writing)
+        return SQLiteTransaction(lease, self._compiler, self._brief, read_only=options.read_only)
 
     async def begin_with(
         self, options: TransactionOptions, requests: Sequence[Request], /
@@ -146,14 +161,37 @@ class PooledDriver(ABC):
         pool = self._readers if options.read_only else self._writer
         if pool is None:
             raise Closed(CLOSED)
+        at_once = await self._begun_at_once(pool, options)
+        if at_once is not None:
+            transaction = SQLiteTransaction(at_once, self._compiler, self._brief, read_only=options.read_only)
+            try:
+                return transaction, await transaction.execute_all(requests)
+            except BaseException:
+                await transaction.rollback()
+                raise
         begin = begin_reading if options.read_only else begin_writing
         lease, (answers, is_open) = await pool.leased(begin_and_execute, begin, self._compiler, requests)
-        transaction = SQLiteTransaction(lease, self._compiler, read_only=options.read_only)
+        transaction = SQLiteTransaction(lease, self._compiler, self._brief, read_only=options.read_only)
+        transaction.is_light = False
         try:
             return transaction, await transaction.begun(requests, answers, is_open=is_open)
         except BaseException:
             await transaction.rollback()
             raise
+
+    async def _begun_at_once(self, pool: Pool, options: TransactionOptions) -> Lease | None:
+        brief = self._brief
+        if brief is None or pool.at_hand() is None:
+            return None
+        await pool.turn()
+        worker = pool.at_hand()
+        if worker is None:
+            return None
+        lease = pool.hold(worker)
+        if brief.begin(worker, read_only=options.read_only):
+            return lease
+        lease.release()
+        return None
 
     def __del__(self) -> None:
         pools = {pool for pool in (self._writer, self._readers) if pool is not None}
@@ -172,6 +210,11 @@ class SQLiteDriver(PooledDriver):
     a loss of power, "NORMAL" may lose the last ones, but nothing else. In seconds: `busy_timeout` is how long a
     lock of another process is waited for (then `LockTimeout`), `acquire_timeout` how long a free connection
     (then `PoolTimeout`). `read_only` opens a file that is there, and never writes.
+
+    With `inline`, what SQLite does within microseconds is done in the event loop's own thread, which a hop to another
+    one would take longer than: reads, stopped and given to a thread after 0.3 milliseconds; writes of single rows by
+    their keys, in transactions; and, where commits do not wait for the disk ("NORMAL", or in memory), those of
+    their own and commits of a few.
     """
 
     def __init__(
@@ -183,6 +226,7 @@ class SQLiteDriver(PooledDriver):
         busy_timeout: float = 5.0,
         acquire_timeout: float = 30.0,
         read_only: bool = False,
+        inline: bool = True,
     ) -> None:
         super().__init__()
         if readers < 1:
@@ -198,6 +242,8 @@ class SQLiteDriver(PooledDriver):
         if file is None and read_only:
             raise ValueError("read_only=True: a database in memory has nothing to read; name a file")
         self._location = Location(file, synchronous, read_only)
+        if inline:
+            self._brief = Brief(self._compiler, commits=file is None or synchronous == "NORMAL")
         self._size = readers
         self._busy_timeout = float(busy_timeout)
         self._acquire_timeout = float(acquire_timeout)
@@ -254,6 +300,8 @@ def _answer(connection: sqlite3.Connection) -> None:
 
 
 def _autocommit(connection: sqlite3.Connection, compiler: Compiler, request: Request) -> Any:
+    if isinstance(connection, Connection):
+        connection.let_checkpoint(True)
     try:
         return run(connection, compiler, request, in_transaction=False)
     except QueryRejected as error:

@@ -6,7 +6,7 @@ import asyncio
 import math
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextvars import Context
 from typing import Any, Final, Self
 
@@ -42,6 +42,10 @@ class EventLoop(ABC):
     @abstractmethod
     def is_running_here(self) -> bool:
         """Whether the caller runs in this loop."""
+
+    @abstractmethod
+    def turn(self) -> Awaitable[None]:
+        """Let other tasks go on, and a cancellation come."""
 
     @abstractmethod
     async def wait_for(self, job: Job, start: Callable[[Job], None], withdraw: Callable[[Job], bool]) -> Any:
@@ -191,6 +195,9 @@ class AsyncioLoop(EventLoop):
             return asyncio.get_running_loop() is self._loop
         except RuntimeError:
             return False
+
+    def turn(self) -> Awaitable[None]:
+        return asyncio.sleep(0)
 
     async def wait_for(self, job: Job, start: Callable[[Job], None], withdraw: Callable[[Job], bool]) -> Any:
         assert isinstance(job, _AsyncioJob)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import groupby, islice
 from operator import length_hint
-from typing import Any, Final, TypeAlias, final
+from typing import Any, Final, NamedTuple, TypeAlias, final
 
 from ommi.drivers.sql.assigned import assigned_values
 from ommi.drivers.sql.compiler import Compiler
@@ -20,7 +20,7 @@ from ommi.query.statements import Insert
 from ommi.schema import Field, Row, Schema
 from ommi.values import DEFAULT, MAX_INT
 
-__all__ = ["insert"]
+__all__ = ["PreparedRow", "insert", "prepare_row"]
 
 Stored: TypeAlias = tuple[Any, ...]
 
@@ -83,19 +83,9 @@ class _Insertion:
 
     def one(self, row: Row) -> Stored:
         """Insert one row with one statement."""
-        schema, on_conflict, facts = self.statement.schema, self.statement.on_conflict, self._facts
-        if facts.generate is not None:
-            row = _replaced(row, facts.place, facts.generate())
-        omitted = tuple([f for f, value in zip(schema.fields, row, strict=True) if value is DEFAULT])
-        known = not omitted or (facts.key is not None and omitted == (facts.key,) == facts.assigned)
-        returning = schema.fields if on_conflict is not None else () if known else facts.assigned
-        plan = self.compiler.insert(schema, omitted, on_conflict, returning)
-        self.row, self.sql, self.parameters = row, plan.sql, plan.encode(row)
-        cursor = self.connection.execute(plan.sql, self.parameters)
-        if returning:
-            (answer,) = cursor.fetchall()  # to its end: only then is the statement over
-            return tuple(answer)
-        return (cursor.lastrowid,) if omitted else facts.pick(self.parameters)
+        one = prepare_row(self.compiler, self.statement, row)
+        self.row, self.sql, self.parameters = one.row, one.sql, one.parameters
+        return one.answer(self.connection.execute(one.sql, one.parameters))
 
     def many(self, *, references_later: bool = False) -> list[Stored]:
         """Insert all rows within a transaction. Raises `_Dangling`, unless references are looked at later."""
@@ -172,6 +162,38 @@ class _Insertion:
         if max(largest, *given, 0) + len(rows) > MAX_INT:
             return None  # it finds a key that is free among the smaller ones
         return _numbered(rows, at, max(largest, 0) + 1)
+
+
+@final
+class PreparedRow(NamedTuple):
+    """A row and the statement that inserts it."""
+
+    sql: str
+    parameters: Sequence[Any]
+    row: Row
+    returning: bool
+    omits_key: bool
+    pick: Callable[[Sequence[Any]], Stored]
+
+    def answer(self, cursor: sqlite3.Cursor) -> Stored:
+        """What the database assigned, of the statement's cursor."""
+        if self.returning:
+            (answer,) = cursor.fetchall()  # to its end: only then is the statement over
+            return tuple(answer)
+        return (cursor.lastrowid,) if self.omits_key else self.pick(self.parameters)
+
+
+def prepare_row(compiler: Compiler, statement: Insert, row: Row) -> PreparedRow:
+    """How one row is inserted with one statement. Raises the `EncodeError` of a value that does not fit."""
+    schema, on_conflict = statement.schema, statement.on_conflict
+    facts = _facts(schema)
+    if facts.generate is not None:
+        row = _replaced(row, facts.place, facts.generate())
+    omitted = tuple([f for f, value in zip(schema.fields, row, strict=True) if value is DEFAULT])
+    known = not omitted or (facts.key is not None and omitted == (facts.key,) == facts.assigned)
+    returning = schema.fields if on_conflict is not None else () if known else facts.assigned
+    plan = compiler.insert(schema, omitted, on_conflict, returning)
+    return PreparedRow(plan.sql, plan.encode(row), row, bool(returning), bool(omitted), facts.pick)
 
 
 @final

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from threading import Lock
 from typing import Any, Final, Protocol, TypeVar, TypeVarTuple
 
@@ -116,6 +116,39 @@ class Pool:
         assert job.worker is not None
         self._purposes[job.worker] = "a transaction"
         return Lease(self, job.worker), value
+
+    def at_hand(self) -> Worker | None:
+        """An idle worker that nobody waits for: until it awaits, the caller may use its connection, if it lends that.
+
+        Only where none is at work: who uses a connection waits for the interpreter's lock as often as a thread does.
+        """
+        if self._busy or self._backlog or not self._idle or self._closing or not self._loop.is_running_here():
+            return None
+        return self._idle[-1]  # only this thread takes workers from there
+
+    def turn(self) -> Awaitable[None]:
+        """Let other tasks go on, and a cancellation come."""
+        return self._loop.turn()
+
+    def hold(self, worker: Worker) -> Lease:
+        """Keep a worker that is at hand, for a transaction."""
+        with self._mutex:
+            self._held[worker] = time.monotonic()
+            self._idle.remove(worker)
+        self._purposes[worker] = "a transaction"
+        return Lease(self, worker)
+
+    def held_at_hand(self, worker: Worker) -> Worker | None:
+        """The worker, if it is kept and idle; see `at_hand`."""
+        if worker not in self._held or worker in self._engaged or not self._loop.is_running_here():
+            return None
+        return worker
+
+    def let_go(self, worker: Worker) -> None:
+        """Keep a worker no longer that is at hand, and has no transaction."""
+        following = self._following(worker, held=False)
+        if following is not None:
+            worker.give(following)
 
     def run_held(
         self, worker: Worker, function: Callable[[sqlite3.Connection, *Ts], T], /, *arguments: *Ts
@@ -397,6 +430,22 @@ class Lease:
     def __init__(self, pool: Pool, worker: Worker) -> None:
         self._pool = pool
         self._worker = worker
+
+    def at_hand(self) -> Worker | None:
+        """The worker, if it has nothing to do: until it awaits, the caller may use its connection."""
+        return self._pool.held_at_hand(self._worker)
+
+    def turn(self) -> Awaitable[None]:
+        """Let other tasks go on, and a cancellation come."""
+        return self._pool.turn()
+
+    def let_go(self) -> None:
+        """Give the connection back, which is at hand and has no transaction."""
+        self._pool.let_go(self._worker)
+
+    def release(self) -> None:
+        """Give the connection back, from which its thread takes the transaction."""
+        self._pool.release(self._worker)
 
     def run(self, function: Callable[[sqlite3.Connection, *Ts], T], /, *arguments: *Ts) -> Coroutine[Any, Any, T]:
         """Call a function with the connection, in its thread."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import chain
 from typing import Any, assert_never, cast
 
@@ -28,8 +28,9 @@ from ommi.query.statements import (
     Sql,
     Update,
 )
+from ommi.schema import Row
 
-__all__ = ["run"]
+__all__ = ["answer", "run"]
 
 
 def run(connection: sqlite3.Connection, compiler: Compiler, request: Request, *, in_transaction: bool) -> Any:
@@ -47,7 +48,7 @@ def run(connection: sqlite3.Connection, compiler: Compiler, request: Request, *,
             try:
                 cursor = connection.execute(sql, parameters)
                 try:
-                    return _answer(statement, cursor, request)
+                    return answer(statement, cursor, request)
                 finally:
                     cursor.close()
             except sqlite3.Error as error:
@@ -109,13 +110,16 @@ def _sql(connection: sqlite3.Connection, compiler: Compiler, statement: Sql, req
         raise translate(error, connection, compiler, statement, None, sql, parameters) from error
 
 
-def _answer(statement: Select | Count | Exists, cursor: sqlite3.Cursor, request: Request) -> Any:
+def answer(statement: Select | Count | Exists, rows: Iterable[Row], request: Request) -> Any:
+    """The answer to a statement that reads, made of its rows."""
     match statement:
         case Select():
-            return request.read(cursor)
+            return request.read(rows)
         case Count():
-            return cursor.fetchone()[0]
+            ((count,),) = rows
+            return count
         case Exists():
-            return bool(cursor.fetchone()[0])
+            ((found,),) = rows
+            return bool(found)
         case _:
             assert_never(statement)

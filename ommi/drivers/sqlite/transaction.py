@@ -5,36 +5,30 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from time import perf_counter
 from typing import Any, Final, TypeVar, TypeVarTuple, final
 
 from ommi.drivers.driver import Cursor, Failed, Request
 from ommi.drivers.sql.compiler import Compiler
+from ommi.drivers.sqlite.brief import LATER, PATIENCE, Brief
+from ommi.drivers.sqlite.connections import Connection
+from ommi.drivers.sqlite.controls import control
 from ommi.drivers.sqlite.cursors import OpenSelect
 from ommi.drivers.sqlite.errors import translate
 from ommi.drivers.sqlite.pool import Closed, Lease
 from ommi.drivers.sqlite.statements import run
-from ommi.errors import CommitUnknown, LockTimeout, QueryRejected
+from ommi.errors import CommitUnknown, LockTimeout, OmmiError, QueryRejected
 from ommi.query.statements import Select, Statement, is_write
 
-__all__ = ["SQLiteTransaction", "begin_and_execute", "begin_reading", "begin_writing"]
+__all__ = ["SQLiteTransaction", "begin_and_execute"]
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
+_FEW: Final = 50  # writes that a brief commit is of
 _OVER: Final = "this transaction is over: it was committed or rolled back"
 _READ_ONLY: Final = "this transaction is read-only: begin it without read_only=True to write or lock"
 _CANCELLED: Final = "a statement of this transaction was cancelled: the transaction can only be rolled back"
-
-
-def begin_writing(connection: sqlite3.Connection) -> None:
-    """Begin, with the lock to write: a transaction that took it later might be refused it in the middle."""
-    _control(connection, "BEGIN IMMEDIATE")
-
-
-def begin_reading(connection: sqlite3.Connection) -> None:
-    """Begin, and see from now on what is committed now."""
-    _control(connection, "BEGIN")
-    _control(connection, "SELECT 1 FROM sqlite_schema LIMIT 1")
 
 
 @final
@@ -46,10 +40,14 @@ class SQLiteTransaction:
     more and answers with that error.
     """
 
-    def __init__(self, lease: Lease, compiler: Compiler, *, read_only: bool) -> None:
+    def __init__(self, lease: Lease, compiler: Compiler, brief: Brief | None, *, read_only: bool) -> None:
         self._lease = lease
         self._compiler = compiler
+        self._brief = brief
         self._read_only = read_only
+        self.is_light = True
+        """Whether all its writes were brief; its commit may be, too."""
+        self._writes = 0
         self._broken: Exception | None = None
         self._lost = False
         self._ended = False
@@ -63,7 +61,54 @@ class SQLiteTransaction:
     async def execute(self, request: Request, /) -> Any:
         """Run one statement."""
         self._check_allowed(request.statement)
+        if self._may_be_brief(request) and await self._is_at_hand():
+            answer = self._at_once(request)
+            if answer is not LATER:
+                return answer
+        if is_write(request.statement):
+            self.is_light = False
         return await self._run(_execute, self._compiler, request, self._open)
+
+    def _may_be_brief(self, request: Request) -> bool:
+        brief = self._brief
+        if brief is None or request.sent is not None or (self._open and is_write(request.statement)):
+            return False
+        return brief.suits(request.statement, within=True)
+
+    async def _is_at_hand(self) -> bool:
+        """Whether the connection is there for the caller, after other tasks had their turn."""
+        self._check_usable()
+        if self._lease.at_hand() is None:
+            return False
+        try:
+            await self._lease.turn()
+        except BaseException:
+            self._broken = QueryRejected(_CANCELLED)
+            raise
+        self._check_usable()
+        return True
+
+    def _at_once(self, request: Request) -> Any:
+        """The answer to a brief statement, or `LATER`."""
+        worker, brief = self._lease.at_hand(), self._brief
+        if worker is None or brief is None:
+            return LATER
+        try:
+            answer = brief.execute(worker, request, within=True)
+        except sqlite3.Error as error:  # which has ended the transaction
+            connection = worker.lendable
+            assert connection is not None
+            self._lost = True
+            self._broken = translate(error, connection, self._compiler, request.statement)
+            raise self._broken from error
+        except Exception:
+            raise
+        except BaseException:
+            self._broken = QueryRejected(_CANCELLED)
+            raise
+        if answer is not LATER and is_write(request.statement):
+            self._writes += 1
+        return answer
 
     async def stream(self, request: Request, chunk: int, /) -> Cursor:
         """Open the rows of a query, which writes of the same transaction do not change."""
@@ -94,10 +139,32 @@ class SQLiteTransaction:
 
     async def execute_all(self, requests: Sequence[Request], /) -> list[Any]:
         """Run statements up to the first that fails, in one hop; one that met a lock is tried again by itself."""
-        answers: list[Any] = []
+        answers = await self._first_at_once(requests)
+        if any(is_write(request.statement) for request in requests[len(answers) :]):
+            self.is_light = False
         while len(answers) < len(requests) and not (answers and isinstance(answers[-1], Failed)):
             answers += await self._run(_execute_all, self._compiler, requests[len(answers) :], self._open)
             await self._look_at(requests, answers)
+        return answers
+
+    async def _first_at_once(self, requests: Sequence[Request]) -> list[Any]:
+        """The answers to the first statements, as far as they are brief, up to one that fails."""
+        answers: list[Any] = []
+        if not requests or not self._may_be_brief(requests[0]) or not await self._is_at_hand():
+            return answers
+        until = perf_counter() + PATIENCE
+        for request in requests:
+            if answers and (perf_counter() > until or not self._may_be_brief(request)):
+                break
+            try:
+                answer = self._at_once(request)
+            except Exception as error:  # noqa: BLE001 - given back as its answer
+                answer = Failed(error)
+            if answer is LATER:
+                break
+            answers.append(answer)
+            if isinstance(answer, Failed):
+                break
         return answers
 
     async def begun(self, requests: Sequence[Request], answers: list[Any], *, is_open: bool) -> list[Any]:
@@ -128,7 +195,25 @@ class SQLiteTransaction:
             await self.rollback()
             raise self._broken
         self._ended = True
+        if not self._open and self.is_light and self._writes <= _FEW and self._committed_at_once():
+            return
         await self._lease.finish(_commit, self._open)
+
+    def _committed_at_once(self) -> bool:
+        worker, brief = self._lease.at_hand(), self._brief
+        if worker is None or brief is None:
+            return False
+        try:
+            done = brief.commit(worker, wrote=self._writes > 0)
+        except BaseException as error:
+            connection = worker.lendable
+            self._lease.release()
+            if isinstance(error, sqlite3.Error) and connection is not None:
+                raise _meaning(error, connection) from error
+            raise
+        if done:
+            self._lease.let_go()
+        return done
 
     async def rollback(self) -> None:
         """Undo what was done, even when cancelled meanwhile; nothing, if the transaction is over."""
@@ -142,21 +227,32 @@ class SQLiteTransaction:
 
     async def savepoint(self, name: str, /) -> None:
         """Mark a point to go back to."""
-        await self._run(_control, f"SAVEPOINT {_quoted(name)}")
+        await self._mark(f"SAVEPOINT {_quoted(name)}")
 
     async def release(self, name: str, /) -> None:
         """Forget a point, and keep what was done since."""
-        await self._run(_control, f"RELEASE {_quoted(name)}")
+        await self._mark(f"RELEASE {_quoted(name)}")
+
+    async def _mark(self, sql: str) -> None:
+        brief = self._brief
+        if brief is not None and await self._is_at_hand():
+            worker = self._lease.at_hand()
+            if worker is not None and brief.mark(worker, sql):
+                return
+        await self._run(control, sql)
 
     async def rollback_to(self, name: str, /) -> None:
         """Undo what was done since a point, which stays."""
         await self._run(_roll_back_to, name, self._open)
 
-    async def _run(self, function: Callable[[sqlite3.Connection, *Ts], T], *arguments: *Ts) -> T:
+    def _check_usable(self) -> None:
         if self._ended:
             raise RuntimeError(_OVER)
         if self._broken is not None:
             raise self._broken
+
+    async def _run(self, function: Callable[[sqlite3.Connection, *Ts], T], *arguments: *Ts) -> T:
+        self._check_usable()
         try:
             return await self._lease.run(self._within, function, arguments)
         except Exception as error:
@@ -246,25 +342,25 @@ def _close(_: sqlite3.Connection, open_: Iterable[OpenSelect]) -> None:
 
 def _roll_back_to(connection: sqlite3.Connection, name: str, open_: Iterable[OpenSelect]) -> None:
     _put_aside(connection, open_)
-    _control(connection, f"ROLLBACK TO {_quoted(name)}")
-
-
-def _control(connection: sqlite3.Connection, sql: str) -> None:
-    try:
-        connection.execute(sql).close()
-    except sqlite3.Error as error:
-        raise translate(error, connection) from error
+    control(connection, f"ROLLBACK TO {_quoted(name)}")
 
 
 def _commit(connection: sqlite3.Connection, open_: Iterable[OpenSelect]) -> None:
     _close(connection, open_)
+    if isinstance(connection, Connection):
+        connection.let_checkpoint(True)
     try:
         connection.execute("COMMIT")
     except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorname", None) or ""
-        if code.startswith("SQLITE_IOERR"):
-            raise CommitUnknown(f"COMMIT failed, and may have happened: {error}", code=code) from error
-        raise translate(error, connection) from error
+        raise _meaning(error, connection) from error
+
+
+def _meaning(error: sqlite3.Error, connection: sqlite3.Connection) -> OmmiError:
+    """Of the error of a COMMIT."""
+    code = getattr(error, "sqlite_errorname", None) or ""
+    if code.startswith("SQLITE_IOERR"):
+        return CommitUnknown(f"COMMIT failed, and may have happened: {error}", code=code)
+    return translate(error, connection)
 
 
 def _quoted(name: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import trio
@@ -36,6 +36,9 @@ class TrioLoop(EventLoop):
             return lowlevel.current_trio_token() is self._token
         except RuntimeError:
             return False
+
+    def turn(self) -> Awaitable[None]:
+        return lowlevel.checkpoint()  # noqa: ASYNC105 - the caller awaits it
 
     @lowlevel.enable_ki_protection
     async def wait_for(self, job: Job, start: Callable[[Job], None], withdraw: Callable[[Job], bool]) -> Any:

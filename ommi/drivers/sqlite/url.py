@@ -67,6 +67,7 @@ _OPTIONS: Final[Mapping[str, Callable[[str], Any]]] = {
     "busy_timeout": float,
     "acquire_timeout": float,
     "read_only": _flag,
+    "inline": _flag,
 }
 
 

@@ -6,6 +6,7 @@ A job is done in one hop there and one back. Cancelling goes through SQLite's pr
 
 from __future__ import annotations
 
+import math
 import os
 import sqlite3
 from abc import ABC, abstractmethod
@@ -13,7 +14,8 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from enum import Enum, auto
-from threading import Thread
+from threading import Lock, Thread
+from time import perf_counter
 from typing import Any, ClassVar, Final
 
 from ommi.errors import LockTimeout
@@ -108,6 +110,10 @@ class Worker(ABC):
         self._retired = retired
         self._connection: sqlite3.Connection | None = None
         self._job: Job | None = None
+        self.lent: Final = Lock()
+        """Held by whoever uses the connection: it is not closed meanwhile."""
+        self.patience = math.inf
+        """Until when a statement of another thread that has lent the connection may take."""
 
     @abstractmethod
     def give(self, job: Job) -> None:
@@ -116,6 +122,11 @@ class Worker(ABC):
     @abstractmethod
     def abandon(self) -> None:
         """End some time, without a word to anyone; from any thread, even from a finalizer."""
+
+    @property
+    def lendable(self) -> sqlite3.Connection | None:
+        """The connection, if other threads may use it while they hold `lent` and the worker has nothing to do."""
+        return None
 
     def interrupt(self) -> None:
         """Stop the job under way, if it may be stopped."""
@@ -176,7 +187,12 @@ class Worker(ABC):
     def is_to_stop(self) -> bool:
         """Whether the statement under way is to be interrupted. Says so once: what then undoes its work is not."""
         job = self._job
-        if job is None or not job.to_stop or job.interrupted:
+        if job is None:
+            if perf_counter() < self.patience:
+                return False
+            self.patience = math.inf
+            return True
+        if not job.to_stop or job.interrupted:
             return False
         job.interrupted = True
         return True
@@ -185,7 +201,7 @@ class Worker(ABC):
         """Give the connection up, which rolls an open transaction back; in the worker's thread."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            with suppress(sqlite3.Error):
+            with self.lent, suppress(sqlite3.Error):
                 connection.close()
 
     def _clean(self) -> None:
@@ -220,6 +236,10 @@ class ThreadWorker(Worker):
         self._bell = Bell()
         self._thread = Thread(target=self._serve, name=name, daemon=True)
         self._thread.start()
+
+    @property
+    def lendable(self) -> sqlite3.Connection | None:
+        return self._connection
 
     def give(self, job: Job) -> None:
         self._inbox.append(job)

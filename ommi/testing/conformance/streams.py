@@ -37,6 +37,7 @@ from ommi.testing.clock import FakeClock
 from ommi.testing.conformance.database import DatabaseTests, noting
 from ommi.testing.conformance.lacking import with_recovery, with_savepoints
 from ommi.testing.conformance.transactions import Mishap, failing, fails_at, names
+from ommi.testing.faults.state import still_in_use
 from ommi.testing.interposed import DriverStep, Interposed
 from ommi.testing.models import Account, Tag
 from ommi.testing.outcomes import fails, succeeds
@@ -604,7 +605,7 @@ async def _cancelled_at(db: Ommi, when: str, number: int, joined: bool) -> bool:
     with CancelScope() as scope:
         async with Ommi(Interposed(db.driver, **hooks)) as disturbed:
             await _read(disturbed, joined=joined)
-    assert getattr(db.driver, "in_use", 0) == 0
+    assert await still_in_use(db.driver, 5) == 0
     pool: Pooled | None = getattr(db.driver, "pool", None)
     assert pool is None or pool.stats().in_use == 0
     return len(steps) >= number

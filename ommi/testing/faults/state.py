@@ -17,7 +17,7 @@ from ommi.query.expressions import Column
 from ommi.schema import Field, Schema
 from ommi.testing.interposed import Interposed
 
-__all__ = ["Step", "leaks", "rows", "value_of"]
+__all__ = ["Step", "leaks", "rows", "still_in_use", "value_of"]
 
 T = TypeVar("T", default=Any)
 
@@ -87,8 +87,18 @@ async def leaks(db: Ommi, schemas: Iterable[Schema], *, writes: bool, seconds: f
                     return f"the next transaction fails: {_shown(outcome.failure())}"
     if waiting.cancelled_caught:
         return f"the next transaction could not {'write' if writes else 'read'} within {seconds:g} s"
-    used = driver.in_use if isinstance(driver, Counting) else 0
+    used = await still_in_use(driver, seconds)
     return f"{used} connections of {driver!r} are still in use" if used else None
+
+
+async def still_in_use(driver: object, seconds: float) -> int:
+    """How many connections are in use when so many seconds have passed: a thread may be about to give one back."""
+    if not isinstance(driver, Counting):
+        return 0
+    with anyio.move_on_after(seconds):
+        while driver.in_use:  # noqa: ASYNC110 - a driver tells nobody
+            await anyio.sleep(0.001)
+    return driver.in_use
 
 
 def _shown(error: object) -> str:

@@ -21,7 +21,7 @@ from ommi.errors import (
     UniqueViolation,
     UnsupportedOperation,
 )
-from ommi.query.statements import Lock, Select
+from ommi.query.statements import Lock, Select, Sql
 from ommi.transactions import IsolationLevel, TransactionOptions
 
 from .conftest import USERS, ReadForever, Request, count, insert, names, open_files, opened, our_threads, raw, until
@@ -394,7 +394,7 @@ async def test_closing_waits_for_a_statement_under_way(driver: SQLiteDriver) -> 
     answers: list[str] = []
 
     async def ask() -> None:
-        answers.append(await driver.execute(Request(Select(USERS), read)))
+        answers.append(await driver.execute(Request(Sql(("SELECT 1",), rows=True, writes=False), read)))
 
     async with opened(driver), anyio.create_task_group() as group:
         group.start_soon(ask)
