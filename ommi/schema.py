@@ -86,6 +86,10 @@ class RowCodec(Protocol):
         """A new instance from canonical values of all fields, in the schema's order."""
         ...
 
+    def build_all(self, rows: Sequence[Row], fields: tuple[Field, ...], values: Sequence[Row], /) -> list[Any]:
+        """As `build` of each row, with canonical values of some fields in place of the row's own."""
+        ...
+
     def fill(self, fields: Sequence[Field], instances: Sequence[Any], rows: Sequence[Row], /) -> None:
         """Set canonical values of some fields on mutable instances, a row on each; frozen ones stay as they are.
 

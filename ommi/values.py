@@ -28,6 +28,7 @@ __all__ = [
     "Kind",
     "Native",
     "Storage",
+    "Written",
     "json_text",
 ]
 
@@ -98,6 +99,17 @@ class FieldType:
 
 
 @frozen
+class Written:
+    """A conversion as an expression of the value `{v}`, for loops that are written: calling a function costs more.
+
+    What does not fit is given to `{load}`, the function that the expression stands for. `names` are those it uses.
+    """
+
+    expression: str
+    names: Mapping[str, Any] | None = None
+
+
+@frozen
 class Form:
     """How a driver keeps the values of one kind.
 
@@ -108,6 +120,7 @@ class Form:
     stored: type[Any]
     dump: Callable[[Any], Any] | None = None
     load: Callable[[Any], Any] | None = None
+    written_load: Written | None = None
 
 
 @frozen(eq=False)

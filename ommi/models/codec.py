@@ -9,7 +9,7 @@ from uuid import UUID
 
 from ommi.errors import EncodeError
 from ommi.models.blueprint import Blueprint
-from ommi.models.construction import compiled, making, reading, setter
+from ommi.models.construction import Source, compiled, making, reading, setter
 from ommi.models.decoding import instances_reader
 from ommi.schema import Field, Row
 from ommi.values import CANONICAL, DEFAULT, MAX_INT, MIN_INT, Kind, Storage
@@ -52,6 +52,7 @@ class ModelCodec:
         self.fields = fields
         self.validate = validate
         self._readers: dict[Storage, Callable[[Iterable[Row]], list[Any]]] = {}
+        self._builders: dict[tuple[Field, ...], Callable[[Sequence[Row], Sequence[Row]], list[Any]]] = {}
         self._setters: dict[Field, Callable[[Any, Any], None]] | None = None
 
     # `read` and `build` write the function that does the work and put it before themselves on the instance
@@ -70,6 +71,14 @@ class ModelCodec:
         if function is None:
             function = self.__dict__["build"] = _building(self.blueprint, self.fields, self.validate)
         return function(row)
+
+    def build_all(self, rows: Sequence[Row], fields: tuple[Field, ...], values: Sequence[Row], /) -> list[Any]:
+        """New instances from rows of canonical values, in which others take the place of those of some fields."""
+        function = self._builders.get(fields)
+        if function is None:
+            taken = tuple(self.fields.index(field) for field in fields)
+            function = self._builders[fields] = _building_all(self.blueprint, self.fields, taken, self.validate)
+        return function(rows, values)
 
     def fill(self, fields: Sequence[Field], instances: Sequence[Any], rows: Sequence[Row], /) -> None:
         """Set canonical values on mutable instances, a row of them on each; a frozen instance or field stays as it is.
@@ -176,6 +185,35 @@ def _extra(blueprint: Blueprint) -> Callable[[Any], EncodeError]:
 
 
 def _building(blueprint: Blueprint, fields: tuple[Field, ...], validate: bool) -> Callable[[Row], Any]:
+    source = _built(blueprint, fields, validate)
+    lines = [
+        "def build(row):",
+        f"    {_unpacked(range(len(fields)))} = row",
+        *(f"    {line}" for line in source.lines),
+        f"    return {source.expression}",
+    ]
+    return compiled("build", lines, source.names)
+
+
+def _building_all(
+    blueprint: Blueprint, fields: tuple[Field, ...], taken: tuple[int, ...], validate: bool
+) -> Callable[[Sequence[Row], Sequence[Row]], list[Any]]:
+    source = _built(blueprint, fields, validate)
+    # what both have a value of is unpacked twice, and the second one stays
+    lines = [
+        "def build_all(rows, values):",
+        "    made_rows = []",
+        "    append = made_rows.append",
+        f"    for ({_unpacked(range(len(fields)))}), ({_unpacked(taken)}) in zip(rows, values, strict=True):",
+        *(f"        {line}" for line in source.lines),
+        f"        append({source.expression})",
+        "    return made_rows",
+    ]
+    return compiled("build_all", lines, source.names)
+
+
+def _built(blueprint: Blueprint, fields: tuple[Field, ...], validate: bool) -> Source:
+    """An instance from the canonical values v0, v1, …"""
     names: dict[str, Any] = {}
     values = []
     for i, field in enumerate(fields):
@@ -185,10 +223,8 @@ def _building(blueprint: Blueprint, fields: tuple[Field, ...], validate: bool) -
             names[f"load{i}"] = field.type.load
             values.append(f"None if v{i} is None else load{i}(v{i})")
     source = making(blueprint, values, validate)
-    lines = [
-        "def build(row):",
-        f"    {''.join(f'v{i}, ' for i in range(len(fields)))}= row",
-        *(f"    {line}" for line in source.lines),
-        f"    return {source.expression}",
-    ]
-    return compiled("build", lines, {**names, **source.names})
+    return Source(source.lines, source.expression, {**names, **source.names})
+
+
+def _unpacked(places: Iterable[int]) -> str:
+    return "".join(f"v{i}, " for i in places)

@@ -182,10 +182,14 @@ class _Misfit(Exception):  # it never leaves the loop but as a DecodeError
 
 def _conversion(v: str, place: int, column: _Column, storage: Storage, names: dict[str, Any]) -> str:
     expression = v
-    from_storage, to_field = storage.forms[column.type.kind].load, column.type.load
-    if from_storage is not None:
-        names[f"stored{place}"] = from_storage
-        expression = f"stored{place}({expression})"
+    form, to_field = storage.forms[column.type.kind], column.type.load
+    if form.load is not None:
+        load = f"stored{place}"
+        names[load] = form.load
+        expression = f"{load}({v})"
+        if form.written_load is not None:
+            names.update(form.written_load.names or {})
+            expression = f"({form.written_load.expression.format(v=v, load=load)})"
     if to_field is not None:
         names[f"load{place}"] = to_field
         expression = f"load{place}({expression})"

@@ -165,34 +165,15 @@ def _records(perform: Perform[Any, Any], reply: list[Row], storage: Storage) -> 
     if not perform.targets:  # inserted from a stream: nobody wants the records
         return reply, ()
     schema = statement.schema
-    build = schema.codec.build
     if statement.on_conflict is not None:
         whole = _loaded(reply, schema.fields, storage)
         return schema.codec.reader(storage)(reply), ((schema, schema.fields, perform.targets, whole),)
     assigned = schema.assigned
     if not assigned:
-        return [build(row) for row in statement.rows], ()
+        return [schema.codec.build(row) for row in statement.rows], ()
     # no object of its own for each row: with many of them in a process, collecting garbage costs more than all of this
     values = _loaded(reply, assigned, storage)
-    fills: tuple[Fill, ...] = ((schema, assigned, perform.targets, values),)
-    if len(assigned) == 1:  # the key alone: what nearly every model leaves to the database
-        place = schema.fields.index(assigned[0])
-        pairs = zip(statement.rows, values, strict=True)
-        return [build((*row[:place], *value, *row[place + 1 :])) for row, value in pairs], fills
-    spread = _spread([schema.fields.index(f) for f in assigned])
-    return [build(spread(row, value)) for row, value in zip(statement.rows, values, strict=True)], fills
-
-
-def _spread(places: list[int]) -> Callable[[Row, Row], Row]:
-    """A function that puts values into their places in a row."""
-
-    def spread(row: Row, values: Row) -> Row:
-        whole = list(row)
-        for place, value in zip(places, values, strict=True):
-            whole[place] = value
-        return whole
-
-    return spread
+    return schema.codec.build_all(statement.rows, assigned, values), ((schema, assigned, perform.targets, values),)
 
 
 def _loaded(rows: list[Row], fields: tuple[Field, ...], storage: Storage) -> list[Row]:

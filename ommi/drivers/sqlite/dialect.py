@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
+from operator import methodcaller
 from typing import Any, Final
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from ommi.errors import QueryRejected, UnsupportedOperation
 from ommi.query.expressions import AggregateName, ArithmeticOperator, FunctionName
 from ommi.query.patterns import fold
 from ommi.schema import Field, Schema
-from ommi.values import Form, Kind, Storage, json_text
+from ommi.values import Form, Kind, Storage, Written, json_text
 
 __all__ = ["SQLITE", "SQLITE_STORAGE"]
 
@@ -45,8 +46,8 @@ def _load_decimal(value: str) -> Decimal:
     return number
 
 
-def _dump_datetime(value: datetime) -> str:
-    return value.isoformat(" ", "microseconds")
+_dump_datetime: Final = methodcaller("isoformat", " ", "microseconds")
+_PARSED: Final = {"parsed": datetime.fromisoformat, "UTC": UTC}
 
 
 def _load_datetime(value: str) -> datetime:
@@ -97,12 +98,22 @@ SQLITE_STORAGE: Final = Storage(
     {
         Kind.INT: Form(int),
         Kind.FLOAT: Form(float),
-        Kind.BOOL: Form(int, int, _load_bool),
+        Kind.BOOL: Form(int, int, _load_bool, Written("True if {v} == 1 else False if {v} == 0 else {load}({v})")),
         Kind.STR: Form(str),
         Kind.BYTES: Form(bytes),
         Kind.DECIMAL: Form(str, str, _load_decimal),
-        Kind.DATETIME: Form(str, _dump_datetime, _load_datetime),
-        Kind.NAIVE_DATETIME: Form(str, _dump_datetime, _load_naive_datetime),
+        Kind.DATETIME: Form(
+            str,
+            _dump_datetime,
+            _load_datetime,
+            Written("moment if (moment := parsed({v})).tzinfo is UTC else {load}({v})", _PARSED),
+        ),
+        Kind.NAIVE_DATETIME: Form(
+            str,
+            _dump_datetime,
+            _load_naive_datetime,
+            Written("moment if (moment := parsed({v})).tzinfo is None else {load}({v})", _PARSED),
+        ),
         Kind.DATE: Form(str, date.isoformat, date.fromisoformat),
         Kind.TIME: Form(str, _dump_time, _load_time),
         Kind.TIMEDELTA: Form(int, _dump_timedelta, _load_timedelta),
