@@ -121,9 +121,13 @@ class Schema:
     alias: str | None = None
     """What the table is called in a query that names it more than once; such a schema has fields of its own."""
     key: tuple[Field, ...] = field(init=False)
+    assigned: tuple[Field, ...] = field(init=False)
+    """The fields a database may assign on insert."""
     by_name: dict[str, Field] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        assigned = tuple(f for f in self.fields if f.generated or f.server_default is not None)
+        object.__setattr__(self, "assigned", assigned)
         object.__setattr__(self, "key", tuple(f for f in self.fields if f.is_key))
         object.__setattr__(self, "by_name", {f.name: f for f in self.fields})
 
@@ -136,11 +140,6 @@ class Schema:
     def label(self) -> str:
         """What the model is called in a query."""
         return self.name if self.alias is None else self.alias
-
-    @property
-    def assigned(self) -> tuple[Field, ...]:
-        """The fields a database may assign on insert."""
-        return tuple(f for f in self.fields if f.generated or f.server_default is not None)
 
     def __repr__(self) -> str:
         return f"<schema of {self.name}>"

@@ -284,9 +284,10 @@ def _numbered_key(schema: Schema) -> Field | None:
 
 
 def _with_key(schema: Schema, row: Row) -> Row:
-    for place, f in enumerate(schema.fields):
-        if f.generated and f.type.generate is not None and row[place] is DEFAULT:
-            return (*row[:place], f.type.generate(), *row[place + 1 :])
+    for f in schema.assigned:
+        if f.generated and f.type.generate is not None:
+            place = schema.fields.index(f)
+            return (*row[:place], f.type.generate(), *row[place + 1 :]) if row[place] is DEFAULT else row
     return row
 
 
