@@ -62,6 +62,10 @@ _ENDLESS: Final = {
 }
 
 
+_READING: Final = frozenset({Select, Count, Exists})
+_WRITING: Final = frozenset({Update, Delete, Insert})
+
+
 class _Size(Enum):
     POINT = auto()
     SCAN = auto()
@@ -85,15 +89,10 @@ class Brief:
 
     def suits(self, statement: Statement, *, within: bool) -> bool:
         """Whether it is worth a try, in a transaction or outside."""
-        match statement:
-            case Select() | Count() | Exists():
-                return True
-            case Update() | Delete():
-                return within or self._commits
-            case Insert(rows=rows):
-                return (within or self._commits) and len(rows) == 1
-            case _:
-                return False
+        kind = type(statement)
+        if kind in _READING:
+            return True
+        return kind in _WRITING and (within or self._commits)
 
     def execute(self, worker: Worker, request: Request, *, within: bool) -> Any:
         """The answer to a statement, in the worker's transaction or on its own, or `LATER`.
