@@ -130,6 +130,10 @@ class Pool:
         """Let other tasks go on, and a cancellation come."""
         return self._loop.turn()
 
+    def at_once(self, function: Callable[[*Ts], T], /, *arguments: *Ts) -> T:
+        """Call a function that uses a worker at hand; see `EventLoop.at_once`."""
+        return self._loop.at_once(function, *arguments)
+
     def hold(self, worker: Worker) -> Lease:
         """Keep a worker that is at hand, for a transaction."""
         with self._mutex:
@@ -179,6 +183,8 @@ class Pool:
             self.abandon()
             await anyio.to_thread.run_sync(self._join)
             return
+        if not at_once:
+            await self._go_on()
         with self._mutex:
             self._closing = True
             idle, self._idle = self._idle, []
@@ -194,6 +200,15 @@ class Pool:
                 self._stop_watch()
             if not self._active:  # nothing is left to the threads but to end
                 self._join()
+
+    async def _go_on(self) -> None:
+        """Let those who gave others their turn, with a worker at hand, begin; trio wakes tasks in any order."""
+        try:
+            await self._loop.turn()
+            await self._loop.turn()
+        except BaseException:
+            await self.close(at_once=True)
+            raise
 
     async def _end(self) -> None:
         stop = self._loop.call_later(self._acquire_timeout, self._force)
@@ -438,6 +453,10 @@ class Lease:
     def turn(self) -> Awaitable[None]:
         """Let other tasks go on, and a cancellation come."""
         return self._pool.turn()
+
+    def at_once(self, function: Callable[[*Ts], T], /, *arguments: *Ts) -> T:
+        """Call a function that uses the worker at hand; see `Pool.at_once`."""
+        return self._pool.at_once(function, *arguments)
 
     def let_go(self) -> None:
         """Give the connection back, which is at hand and has no transaction."""
