@@ -353,7 +353,10 @@ async def test_tasks_that_write_at_once_take_turns(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("useless", ["fails", "matches nothing"])
-async def test_writes_that_add_nothing_do_not_keep_the_log_from_being_shortened(tmp_path: Path, useless: str) -> None:
+async def test_writes_that_add_nothing_do_not_keep_the_log_from_being_shortened(
+    tmp_path: Path, useless: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(brief, "perf_counter", lambda: 0.0)  # however slow the machine is
     async with filled(normal(tmp_path)) as db:
         for number in range(1_200):
             (await db.run(add(Order(1, f"{number} " * 100)))).unwrap()
@@ -366,7 +369,11 @@ async def test_writes_that_add_nothing_do_not_keep_the_log_from_being_shortened(
 
 
 @pytest.mark.parametrize("way", ["alone", "in a transaction"])
-async def test_the_log_is_begun_anew_by_a_worker(tmp_path: Path, statements: Statements, way: str) -> None:
+async def test_the_log_is_begun_anew_by_a_worker(
+    tmp_path: Path, statements: Statements, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(brief, "perf_counter", lambda: 0.0)  # however slow the machine is
+
     def begun() -> bytes:
         with (tmp_path / "brief.db-wal").open("rb") as log:
             return log.read(16)  # the last of these count how often: SQLite waits for the disk to have them
