@@ -78,6 +78,7 @@ class Pool:
         self._stop_watch: Callable[[], object] | None = None
         self._closing = False
         self._forced = False
+        self._abandoned = False
         self._closers: list[Job] = []
 
     @property
@@ -228,7 +229,7 @@ class Pool:
 
     def abandon(self) -> None:
         """End all threads, without waiting for that; takes no lock, so that a finalizer may call it anywhere."""
-        self._closing = self._forced = True
+        self._closing = self._forced = self._abandoned = True
         for worker in list(self._workers):
             worker.abandon()
 
@@ -300,7 +301,7 @@ class Pool:
             self._stop_watch = self._loop.call_later(self._pause(self._acquire_timeout), self._watch)
 
     def _engage(self, worker: Worker) -> None:
-        if worker not in self._held:
+        if worker not in self._held or self._abandoned:
             raise Closed(CLOSED)
         if worker in self._engaged:
             raise RuntimeError("two tasks use one transaction at the same time; they must take turns")

@@ -516,3 +516,12 @@ def test_ctrl_c_is_not_lost_in_a_brief_statement(tmp_path: Path, way: str) -> No
     with pytest.raises(KeyboardInterrupt):
         trio.run(main)
     assert heard
+
+
+async def test_a_transaction_is_over_when_another_event_loop_has_closed_the_database(tmp_path: Path) -> None:
+    async with filled(normal(tmp_path)) as db:
+        transaction = await db.driver.begin(TransactionOptions())
+        await anyio.to_thread.run_sync(lambda: anyio.run(db.driver.close))
+        with pytest.raises(RuntimeError, match="not open"):
+            await transaction.execute(Request(Delete(schema_of(Order)), list))
+        await transaction.rollback()
