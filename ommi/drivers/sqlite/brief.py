@@ -15,16 +15,27 @@ from typing import Any, Final, final
 
 from ommi.drivers.driver import Request
 from ommi.drivers.sql.compiler import Compiler, Prepared
-from ommi.drivers.sqlite.connections import Connection
+from ommi.drivers.sqlite.connections import UNCHECKED, Connection
 from ommi.drivers.sqlite.controls import begin_reading, begin_writing
 from ommi.drivers.sqlite.insertion import prepare_row
 from ommi.drivers.sqlite.statements import answer
 from ommi.drivers.sqlite.worker import Worker
 from ommi.errors import OmmiError
-from ommi.query.statements import Count, Delete, Exists, Insert, Select, Statement, Update
+from ommi.query.statements import (
+    Count,
+    CreateTables,
+    Delete,
+    DropTables,
+    Exists,
+    Insert,
+    Select,
+    Sql,
+    Statement,
+    Update,
+)
 from ommi.schema import Row
 
-__all__ = ["LATER", "PATIENCE", "Brief"]
+__all__ = ["LATER", "PATIENCE", "Brief", "may_change_tables"]
 
 LATER: Final = object()
 """In place of an answer: that is for a worker to find."""
@@ -35,7 +46,6 @@ _REST: Final = 20  # after a slow statement the loop is left alone for so many t
 _SPARED: Final = 16  # times a statement that took too long is not tried
 _MOST: Final = 512  # statements that something is remembered of
 _LARGE: Final = 65_536  # characters or bytes of a value
-_UNCHECKED: Final = 250  # commits until the worker makes one, and moves the log into the file if it is time
 
 _LOOPS: Final = {
     "DecrJumpZero",
@@ -64,6 +74,7 @@ _ENDLESS: Final = {
 
 _READING: Final = frozenset({Select, Count, Exists})
 _WRITING: Final = frozenset({Update, Delete, Insert})
+_DATA_ONLY: Final = ("INSERT", "UPDATE", "DELETE", "REPLACE")
 
 
 class _Size(Enum):
@@ -86,6 +97,7 @@ class Brief:
         self._sizes: dict[str, _Size] = {}
         self._spared: dict[str, int] = {}
         self._rests_until = -math.inf
+        self._changes = 0
 
     def suits(self, statement: Statement, *, within: bool) -> bool:
         """Whether it is worth a try, in a transaction or outside."""
@@ -94,7 +106,7 @@ class Brief:
             return True
         return kind in _WRITING and (within or self._commits)
 
-    def execute(self, worker: Worker, request: Request, *, within: bool) -> Any:
+    def execute(self, worker: Worker, request: Request, within: bool) -> Any:
         """The answer to a statement, in the worker's transaction or on its own, or `LATER`.
 
         Raises what `request.read` and preparing the statement raise, and `sqlite3.Error` only if that has ended the
@@ -119,11 +131,13 @@ class Brief:
             case _:
                 return LATER
 
-    def begin(self, worker: Worker, *, read_only: bool) -> bool:
+    def begin(self, worker: Worker, read_only: bool) -> bool:
         """Begin a transaction; whether that is done."""
         with worker.lent:
             connection = worker.lendable
             if connection is None or connection.in_transaction:
+                return False
+            if not read_only and isinstance(connection, Connection) and connection.unchecked >= UNCHECKED:
                 return False
             try:
                 (begin_reading if read_only else begin_writing)(connection)
@@ -144,8 +158,9 @@ class Brief:
             return True
 
     def forget(self) -> None:
-        """What is known of statements: tables change."""
+        """What is known of statements: tables have changed."""
         self._sizes.clear()
+        self._changes += 1
 
     def _fetched(self, worker: Worker, prepared: Prepared, *, within: bool) -> list[Row] | None:
         sql, parameters = prepared
@@ -163,7 +178,8 @@ class Brief:
             try:
                 rows = connection.execute(sql, parameters).fetchall()
             except sqlite3.Error:
-                pass
+                if within and not connection.in_transaction:
+                    raise
             finally:
                 worker.patience = math.inf
         took = perf_counter() - start
@@ -186,7 +202,7 @@ class Brief:
             # within a transaction, to stop a write would be to end it all
             if (self._sizes.get(sql) or self._look(connection, sql, parameters)) is not _Size.POINT:
                 return None
-            if not (within or self._may_commit(connection)):
+            if not (within or self._may_commit(connection, 1)):
                 return None
             start = perf_counter()
             try:
@@ -200,34 +216,38 @@ class Brief:
             self._rest_after(took)
         return cursor
 
-    def commit(self, worker: Worker, *, wrote: bool) -> bool:
-        """Commit a transaction of brief statements, if that waits for no disk; whether it is done.
+    def commit(self, worker: Worker, writes: int) -> bool:
+        """Commit a transaction of so many brief writes, if that waits for no disk; whether it is done.
 
         Raises `sqlite3.Error` if that has ended the transaction, without a commit as far as can be told.
         """
         with worker.lent:
             connection = worker.lendable
-            if not isinstance(connection, Connection) or (wrote and not self._may_commit(connection)):
+            if not isinstance(connection, Connection) or (writes and not self._may_commit(connection, writes)):
                 return False
+            start = perf_counter()
             try:
                 connection.execute("COMMIT")
             except sqlite3.Error:
                 if not connection.in_transaction:
                     raise
                 return False
+            self._rest_after(perf_counter() - start)
             return True
 
-    def _may_commit(self, connection: Connection) -> bool:
-        """Whether a commit now only adds to the log."""
-        if not self._commits or connection.unchecked >= _UNCHECKED:
+    def _may_commit(self, connection: Connection, writes: int) -> bool:
+        """Whether a commit of so many writes now only adds to the log."""
+        if not self._commits or connection.unchecked >= UNCHECKED:
             return False
         connection.let_checkpoint(False)
-        connection.unchecked += 1
+        connection.unchecked += writes
         return True
 
     def _look(self, connection: sqlite3.Connection, sql: str, parameters: Sequence[Any]) -> _Size:
         try:
-            codes = {row[1] for row in connection.execute(f"EXPLAIN {sql}", parameters)}
+            # a text of its own after each change: what EXPLAIN has been prepared to say is never looked at again
+            found = connection.execute(f"EXPLAIN /* {self._changes} */ {sql}", parameters)
+            codes = {row[1] for row in found}
         except sqlite3.Error:
             return _Size.LONG
         size = _Size.LONG if codes & _ENDLESS else _Size.SCAN if codes & _LOOPS else _Size.POINT
@@ -245,3 +265,16 @@ class Brief:
     def _rest_after(self, took: float) -> None:
         if took > _SLOW:
             self._rests_until = perf_counter() + _REST * took
+
+
+def may_change_tables(statement: Statement) -> bool:
+    """Whether what is known of other statements may not hold after it: it may make a trigger, or drop an index."""
+    match statement:
+        case CreateTables() | DropTables():
+            return True
+        case Sql(parts=(str() as text, *_), writes=True):
+            return not text.lstrip().upper().startswith(_DATA_ONLY)
+        case Sql(writes=writes):
+            return writes
+        case _:
+            return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Literal, TypeAlias, final
 
@@ -10,13 +11,14 @@ from ommi.drivers.sqlite.functions import install
 from ommi.errors import ConnectionFailed, DatabaseError, LockTimeout
 from ommi.frozen import frozen
 
-__all__ = ["OLDEST", "Connection", "Location", "Synchronous", "check_version", "prepare"]
+__all__ = ["OLDEST", "UNCHECKED", "Connection", "Location", "Synchronous", "check_version", "prepare"]
 
 Synchronous: TypeAlias = Literal["FULL", "NORMAL"]
 
 OLDEST: Final = (3, 37)
 _CACHED_STATEMENTS: Final = 512
 _LONG_LOG: Final = 1000  # pages, as in SQLite itself
+UNCHECKED: Final = 500  # writes until it is time to look at the log, which is about so long then
 
 
 def check_version(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> None:
@@ -77,14 +79,24 @@ class Connection(sqlite3.Connection):
 
     checkpoints = True
     unchecked = 0
-    """Commits since then that could not do so."""
+    """Writes in commits that could not do so, since the log was last moved for their sake."""
 
     def let_checkpoint(self, wanted: bool) -> None:
         """Say whether commits may wait for the disk to shorten the log."""
         if self.checkpoints is not wanted:
             self.execute(f"PRAGMA wal_autocheckpoint = {_LONG_LOG if wanted else 0}")
             self.checkpoints = wanted
+
+    def shorten_log(self) -> None:
+        """Move the log into the file if many commits could not do so; not in a transaction.
+
+        The next commit begins the log anew, which waits for the disk as well. It is not left to SQLite, which looks at
+        the log only when a commit adds to it: that of a write that fails, or matches nothing, does not.
+        """
+        if self.unchecked >= UNCHECKED:
             self.unchecked = 0
+            with suppress(sqlite3.Error):
+                self.execute("PRAGMA wal_checkpoint(PASSIVE)").close()
 
 
 def prepare(connection: sqlite3.Connection) -> None:

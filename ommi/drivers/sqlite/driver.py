@@ -15,7 +15,7 @@ from anyio.lowlevel import checkpoint_if_cancelled
 
 from ommi.drivers.driver import Capabilities, Cursor, Request
 from ommi.drivers.sql.compiler import Compiler
-from ommi.drivers.sqlite.brief import LATER, Brief
+from ommi.drivers.sqlite.brief import LATER, Brief, may_change_tables
 from ommi.drivers.sqlite.connections import Connection, Location, Synchronous, check_version
 from ommi.drivers.sqlite.controls import begin_reading, begin_writing
 from ommi.drivers.sqlite.cursors import LeasedCursor, OpenSelect, SparedCursor
@@ -24,9 +24,9 @@ from ommi.drivers.sqlite.event_loop import EventLoop, running_loop
 from ommi.drivers.sqlite.pool import CLOSED, Closed, Lease, Pool
 from ommi.drivers.sqlite.statements import run
 from ommi.drivers.sqlite.transaction import SQLiteTransaction, begin_and_execute
-from ommi.drivers.sqlite.worker import ThreadWorker
+from ommi.drivers.sqlite.worker import ThreadWorker, Worker
 from ommi.errors import CommitUnknown, ConnectionLost, QueryRejected
-from ommi.query.statements import CreateTables, DropTables, Sql, is_write
+from ommi.query.statements import is_write
 from ommi.transactions import IsolationLevel, TransactionOptions
 from ommi.values import Storage
 
@@ -108,15 +108,18 @@ class PooledDriver(ABC):
         if pool is None:
             raise Closed(CLOSED)
         brief = self._brief
-        if brief is not None and request.sent is None and pool.at_hand() is not None:
-            if brief.suits(statement, within=False):
-                await pool.turn()
-                worker = pool.at_hand()
-                if worker is not None and (answer := brief.execute(worker, request, within=False)) is not LATER:
+        if brief is not None and request.sent is None and pool.at_hand() and brief.suits(statement, within=False):
+            await pool.turn()
+            worker = pool.at_hand()
+            if worker is not None:
+                answer = pool.at_once(brief.execute, worker, request, False)
+                if answer is not LATER:
                     return answer
-            elif isinstance(statement, (CreateTables, DropTables, Sql)):
+        try:
+            return await pool.run(_autocommit, self._compiler, request)
+        finally:
+            if brief is not None and may_change_tables(statement):
                 brief.forget()
-        return await pool.run(_autocommit, self._compiler, request)
 
     async def stream(self, request: Request, chunk: int, /) -> Cursor:
         """Open the rows of a query, on a connection of its own that reads; other connections write meanwhile.
@@ -149,10 +152,13 @@ class PooledDriver(ABC):
         pool = self._readers if options.read_only else self._writer
         if pool is None:
             raise Closed(CLOSED)
-        lease = await self._begun_at_once(pool, options)
+        lease, light = await self._begun_at_once(pool, options), True
         if lease is None:
-            lease = await pool.lease(begin_reading if options.read_only else begin_writing)
-        return SQLiteTransaction(lease, self._compiler, self._brief, read_only=options.read_only)
+            lease = await pool.lease(begin_reading if options.read_only else _begin_writing)
+            light = options.read_only
+        transaction = SQLiteTransaction(lease, self._compiler, self._brief, read_only=options.read_only)
+        transaction.is_light = light
+        return transaction
 
     async def begin_with(
         self, options: TransactionOptions, requests: Sequence[Request], /
@@ -169,7 +175,7 @@ class PooledDriver(ABC):
             except BaseException:
                 await transaction.rollback()
                 raise
-        begin = begin_reading if options.read_only else begin_writing
+        begin = begin_reading if options.read_only else _begin_writing
         lease, (answers, is_open) = await pool.leased(begin_and_execute, begin, self._compiler, requests)
         transaction = SQLiteTransaction(lease, self._compiler, self._brief, read_only=options.read_only)
         transaction.is_light = False
@@ -187,11 +193,7 @@ class PooledDriver(ABC):
         worker = pool.at_hand()
         if worker is None:
             return None
-        lease = pool.hold(worker)
-        if brief.begin(worker, read_only=options.read_only):
-            return lease
-        lease.release()
-        return None
+        return pool.at_once(_begun, pool, worker, brief, options.read_only)
 
     def __del__(self) -> None:
         pools = {pool for pool in (self._writer, self._readers) if pool is not None}
@@ -273,6 +275,18 @@ class SQLiteDriver(PooledDriver):
         return f"{type(self).__name__}({'' if path is None else repr(str(path))})"
 
 
+def _begun(pool: Pool, worker: Worker, brief: Brief, read_only: bool) -> Lease | None:
+    lease = pool.hold(worker)
+    try:
+        if brief.begin(worker, read_only):
+            return lease
+    except BaseException:
+        lease.release()
+        raise
+    lease.release()
+    return None
+
+
 async def _close(writer: Pool, readers: Pool, *, at_once: bool = False) -> None:
     try:
         await readers.close(at_once=at_once)
@@ -299,9 +313,16 @@ def _answer(connection: sqlite3.Connection) -> None:
     connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").close()
 
 
+def _begin_writing(connection: sqlite3.Connection) -> None:
+    if isinstance(connection, Connection):
+        connection.shorten_log()
+    begin_writing(connection)
+
+
 def _autocommit(connection: sqlite3.Connection, compiler: Compiler, request: Request) -> Any:
     if isinstance(connection, Connection):
         connection.let_checkpoint(True)
+        connection.shorten_log()
     try:
         return run(connection, compiler, request, in_transaction=False)
     except QueryRejected as error:

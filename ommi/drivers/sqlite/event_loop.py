@@ -8,13 +8,16 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextvars import Context
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar, TypeVarTuple
 
 import anyio
 
 from ommi.drivers.sqlite.worker import Bell, Hold, Job, Worker
 
 __all__ = ["ANOTHER_LOOP", "AsyncioLoop", "EventLoop", "running_loop"]
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 ANOTHER_LOOP: Final = "the database was opened in another event loop; open it in the one that uses it"
 
@@ -46,6 +49,13 @@ class EventLoop(ABC):
     @abstractmethod
     def turn(self) -> Awaitable[None]:
         """Let other tasks go on, and a cancellation come."""
+
+    @abstractmethod
+    def at_once(self, function: Callable[[*Ts], T], /, *arguments: *Ts) -> T:
+        """Call a function; where the loop can hold KeyboardInterrupt back meanwhile, it does.
+
+        Raised in a function that SQLite calls, it would be lost, and the statement with it.
+        """
 
     @abstractmethod
     async def wait_for(self, job: Job, start: Callable[[Job], None], withdraw: Callable[[Job], bool]) -> Any:
@@ -198,6 +208,9 @@ class AsyncioLoop(EventLoop):
 
     def turn(self) -> Awaitable[None]:
         return asyncio.sleep(0)
+
+    def at_once(self, function: Callable[[*Ts], T], /, *arguments: *Ts) -> T:
+        return function(*arguments)
 
     async def wait_for(self, job: Job, start: Callable[[Job], None], withdraw: Callable[[Job], bool]) -> Any:
         assert isinstance(job, _AsyncioJob)

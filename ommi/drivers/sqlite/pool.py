@@ -78,6 +78,7 @@ class Pool:
         self._stop_watch: Callable[[], object] | None = None
         self._closing = False
         self._forced = False
+        self._abandoned = False
         self._closers: list[Job] = []
 
     @property
@@ -130,6 +131,10 @@ class Pool:
         """Let other tasks go on, and a cancellation come."""
         return self._loop.turn()
 
+    def at_once(self, function: Callable[[*Ts], T], /, *arguments: *Ts) -> T:
+        """Call a function that uses a worker at hand; see `EventLoop.at_once`."""
+        return self._loop.at_once(function, *arguments)
+
     def hold(self, worker: Worker) -> Lease:
         """Keep a worker that is at hand, for a transaction."""
         with self._mutex:
@@ -179,6 +184,8 @@ class Pool:
             self.abandon()
             await anyio.to_thread.run_sync(self._join)
             return
+        if not at_once:
+            await self._go_on()
         with self._mutex:
             self._closing = True
             idle, self._idle = self._idle, []
@@ -194,6 +201,15 @@ class Pool:
                 self._stop_watch()
             if not self._active:  # nothing is left to the threads but to end
                 self._join()
+
+    async def _go_on(self) -> None:
+        """Let those who gave others their turn, with a worker at hand, begin; trio wakes tasks in any order."""
+        try:
+            await self._loop.turn()
+            await self._loop.turn()
+        except BaseException:
+            await self.close(at_once=True)
+            raise
 
     async def _end(self) -> None:
         stop = self._loop.call_later(self._acquire_timeout, self._force)
@@ -213,7 +229,7 @@ class Pool:
 
     def abandon(self) -> None:
         """End all threads, without waiting for that; takes no lock, so that a finalizer may call it anywhere."""
-        self._closing = self._forced = True
+        self._closing = self._forced = self._abandoned = True
         for worker in list(self._workers):
             worker.abandon()
 
@@ -285,7 +301,7 @@ class Pool:
             self._stop_watch = self._loop.call_later(self._pause(self._acquire_timeout), self._watch)
 
     def _engage(self, worker: Worker) -> None:
-        if worker not in self._held:
+        if worker not in self._held or self._abandoned:
             raise Closed(CLOSED)
         if worker in self._engaged:
             raise RuntimeError("two tasks use one transaction at the same time; they must take turns")
@@ -438,6 +454,10 @@ class Lease:
     def turn(self) -> Awaitable[None]:
         """Let other tasks go on, and a cancellation come."""
         return self._pool.turn()
+
+    def at_once(self, function: Callable[[*Ts], T], /, *arguments: *Ts) -> T:
+        """Call a function that uses the worker at hand; see `Pool.at_once`."""
+        return self._pool.at_once(function, *arguments)
 
     def let_go(self) -> None:
         """Give the connection back, which is at hand and has no transaction."""

@@ -10,13 +10,14 @@ from typing import Any, Final, TypeVar, TypeVarTuple, final
 
 from ommi.drivers.driver import Cursor, Failed, Request
 from ommi.drivers.sql.compiler import Compiler
-from ommi.drivers.sqlite.brief import LATER, PATIENCE, Brief
+from ommi.drivers.sqlite.brief import LATER, PATIENCE, Brief, may_change_tables
 from ommi.drivers.sqlite.connections import Connection
 from ommi.drivers.sqlite.controls import control
 from ommi.drivers.sqlite.cursors import OpenSelect
 from ommi.drivers.sqlite.errors import translate
 from ommi.drivers.sqlite.pool import Closed, Lease
 from ommi.drivers.sqlite.statements import run
+from ommi.drivers.sqlite.worker import Worker
 from ommi.errors import CommitUnknown, LockTimeout, OmmiError, QueryRejected
 from ommi.query.statements import Select, Statement, is_write
 
@@ -48,6 +49,7 @@ class SQLiteTransaction:
         self.is_light = True
         """Whether all its writes were brief; its commit may be, too."""
         self._writes = 0
+        self._changes_tables = False
         self._broken: Exception | None = None
         self._lost = False
         self._ended = False
@@ -65,13 +67,25 @@ class SQLiteTransaction:
             answer = self._at_once(request)
             if answer is not LATER:
                 return answer
-        if is_write(request.statement):
-            self.is_light = False
+        self._note((request,))
         return await self._run(_execute, self._compiler, request, self._open)
+
+    def _note(self, requests: Iterable[Request]) -> None:
+        """What a worker is about to run."""
+        for request in requests:
+            if is_write(request.statement):
+                self.is_light = False
+                if self._brief is not None and may_change_tables(request.statement):
+                    self._changes_tables = True  # or not, if it is undone: nothing is brief until that is known
 
     def _may_be_brief(self, request: Request) -> bool:
         brief = self._brief
-        if brief is None or request.sent is not None or (self._open and is_write(request.statement)):
+        if (
+            brief is None
+            or self._changes_tables
+            or request.sent is not None
+            or (self._open and is_write(request.statement))
+        ):
             return False
         return brief.suits(request.statement, within=True)
 
@@ -94,14 +108,16 @@ class SQLiteTransaction:
         if worker is None or brief is None:
             return LATER
         try:
-            answer = brief.execute(worker, request, within=True)
-        except sqlite3.Error as error:  # which has ended the transaction
+            answer = self._lease.at_once(brief.execute, worker, request, True)
+        except Exception as error:
             connection = worker.lendable
-            assert connection is not None
-            self._lost = True
-            self._broken = translate(error, connection, self._compiler, request.statement)
-            raise self._broken from error
-        except Exception:
+            self._lost = connection is None or not _is_open(connection)
+            if not self._lost:
+                raise
+            self._broken = error
+            if isinstance(error, sqlite3.Error) and connection is not None:
+                self._broken = translate(error, connection, self._compiler, request.statement)
+                raise self._broken from error
             raise
         except BaseException:
             self._broken = QueryRejected(_CANCELLED)
@@ -140,8 +156,7 @@ class SQLiteTransaction:
     async def execute_all(self, requests: Sequence[Request], /) -> list[Any]:
         """Run statements up to the first that fails, in one hop; one that met a lock is tried again by itself."""
         answers = await self._first_at_once(requests)
-        if any(is_write(request.statement) for request in requests[len(answers) :]):
-            self.is_light = False
+        self._note(requests[len(answers) :])
         while len(answers) < len(requests) and not (answers and isinstance(answers[-1], Failed)):
             answers += await self._run(_execute_all, self._compiler, requests[len(answers) :], self._open)
             await self._look_at(requests, answers)
@@ -170,6 +185,7 @@ class SQLiteTransaction:
     async def begun(self, requests: Sequence[Request], answers: list[Any], *, is_open: bool) -> list[Any]:
         """What the transaction was begun with, up to the first that failed; whether it is open after that."""
         self._lost = not is_open
+        self._note(requests)
         await self._look_at(requests, answers)
         if len(answers) < len(requests) and not isinstance(answers[-1], Failed):
             answers += await self.execute_all(requests[len(answers) :])
@@ -194,7 +210,7 @@ class SQLiteTransaction:
         if self._broken is not None:
             await self.rollback()
             raise self._broken
-        self._ended = True
+        self._end()
         if not self._open and self.is_light and self._writes <= _FEW and self._committed_at_once():
             return
         await self._lease.finish(_commit, self._open)
@@ -203,8 +219,11 @@ class SQLiteTransaction:
         worker, brief = self._lease.at_hand(), self._brief
         if worker is None or brief is None:
             return False
+        return self._lease.at_once(self._committed, worker, brief)
+
+    def _committed(self, worker: Worker, brief: Brief) -> bool:
         try:
-            done = brief.commit(worker, wrote=self._writes > 0)
+            done = brief.commit(worker, self._writes)
         except BaseException as error:
             connection = worker.lendable
             self._lease.release()
@@ -219,11 +238,16 @@ class SQLiteTransaction:
         """Undo what was done, even when cancelled meanwhile; nothing, if the transaction is over."""
         if self._ended:
             return
-        self._ended = True
+        self._end()
         try:
             await self._lease.finish(_close, self._open)
         except Closed:  # closing has rolled back already
             return
+
+    def _end(self) -> None:
+        self._ended = True
+        if self._brief is not None and self._changes_tables:
+            self._brief.forget()  # before the connection serves others
 
     async def savepoint(self, name: str, /) -> None:
         """Mark a point to go back to."""
@@ -237,7 +261,7 @@ class SQLiteTransaction:
         brief = self._brief
         if brief is not None and await self._is_at_hand():
             worker = self._lease.at_hand()
-            if worker is not None and brief.mark(worker, sql):
+            if worker is not None and self._lease.at_once(brief.mark, worker, sql):
                 return
         await self._run(control, sql)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, TypeVar, TypeVarTuple
 
 import trio
 from trio import lowlevel
@@ -12,6 +12,10 @@ from ommi.drivers.sqlite.event_loop import ANOTHER_LOOP, EventLoop
 from ommi.drivers.sqlite.worker import Job
 
 __all__ = ["TrioLoop"]
+
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 
 class _TrioJob(Job):
@@ -39,6 +43,10 @@ class TrioLoop(EventLoop):
 
     def turn(self) -> Awaitable[None]:
         return lowlevel.checkpoint()  # noqa: ASYNC105 - the caller awaits it
+
+    @lowlevel.enable_ki_protection
+    def at_once(self, function: Callable[[*Ts], T], /, *arguments: *Ts) -> T:
+        return function(*arguments)
 
     @lowlevel.enable_ki_protection
     async def wait_for(self, job: Job, start: Callable[[Job], None], withdraw: Callable[[Job], bool]) -> Any:

@@ -1,24 +1,29 @@
 """Brief statements are made in the thread of the event loop, all others by a worker; the answers are the same."""
 
+import signal
 import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Annotated, Any
 
 import anyio
 import pytest
+import trio
 from anyio.lowlevel import checkpoint
 
-from ommi import Effect, Ommi, add, add_all, find, traverse
+from ommi import Effect, Ommi, add, add_all, execute, find, traverse
 from ommi.drivers.driver import Request
-from ommi.drivers.sqlite import SQLiteDriver, brief
+from ommi.drivers.sqlite import SQLiteDriver, brief, worker
 from ommi.drivers.sqlite.connections import Connection
-from ommi.errors import ForeignKeyViolation, LockTimeout, UniqueViolation
+from ommi.errors import ForeignKeyViolation, LockTimeout, QueryRejected, UniqueViolation
 from ommi.models import Index, Key, ModelCollection, ReferenceTo, Unique, auto, ommi_model, schema_of
-from ommi.query.statements import Select
+from ommi.query.statements import Delete, Select
+from ommi.transactions import TransactionOptions
 
 pytestmark = pytest.mark.anyio
 
@@ -72,6 +77,9 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> Statements:
         return execute(self, sql, *parameters)
 
     monkeypatch.setattr(Connection, "execute", recorded)
+    ticks = count()  # a machine that is busy is not one whose disk is slow
+    for module in (brief, worker):
+        monkeypatch.setattr(module, "perf_counter", lambda: next(ticks) * 1e-9)
     return found
 
 
@@ -91,6 +99,8 @@ def normal(path: Path, **options: Any) -> SQLiteDriver:
 GET = find(Customer).where(lambda c: c.id == 7).one()
 UPDATE = find(Customer).where(lambda c: c.id == 7).update(town="Ulm")
 DELETE: Effect[int, Any] = find(Order).where(lambda o: o.id == 7).delete()
+TRIGGER = execute('CREATE TRIGGER noting AFTER UPDATE ON "customer" BEGIN UPDATE "order" SET note = \'moved\'; END')
+FOLDING: Any = find(Customer).where(lambda c: c.name.ilike("name 7")).all()
 
 
 def in_turn(first: Effect[Any, Any], *more: Effect[Any, Any]) -> Effect[Any, Any]:
@@ -344,3 +354,174 @@ async def test_tasks_that_write_at_once_take_turns(tmp_path: Path) -> None:
                 group.start_soon(work, number)
         assert (await db.run(find(Customer).where(lambda c: c.town == "Ulm").count())).unwrap() == 200
         assert (await db.run(find(Order).where(lambda o: o.note == "first").count())).unwrap() == 200
+
+
+@pytest.mark.parametrize("useless", ["fails", "matches nothing"])
+async def test_writes_that_add_nothing_do_not_keep_the_log_from_being_shortened(
+    tmp_path: Path, useless: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(brief, "perf_counter", lambda: 0.0)  # however slow the machine is
+    async with filled(normal(tmp_path)) as db:
+        for number in range(1_200):
+            (await db.run(add(Order(1, f"{number} " * 100)))).unwrap()
+            if number % 100 == 0 and useless == "fails":
+                assert isinstance((await db.run(add(Customer("name 7", "Bonn")))).failure(), UniqueViolation)
+            elif number % 100 == 0:
+                moved = find(Customer).where(lambda c: c.town == "nowhere").update(town="Ulm")
+                assert (await db.run(moved)).unwrap() == 0
+        assert (tmp_path / "brief.db-wal").stat().st_size / 4_120 < 1_000
+
+
+@pytest.mark.parametrize("way", ["alone", "in a transaction"])
+async def test_the_log_is_begun_anew_by_a_worker(tmp_path: Path, statements: Statements, way: str) -> None:
+    def begun() -> bytes:
+        with (tmp_path / "brief.db-wal").open("rb") as log:
+            return log.read(16)  # the last of these count how often: SQLite waits for the disk to have them
+
+    write = add(Order(1, "note " * 100))
+    if way == "in a transaction":
+        write = in_turn(UPDATE, write, DELETE).transactional()
+    async with filled(normal(tmp_path)) as db:
+        (await db.run(write)).unwrap()
+        times = 0
+        for _ in range(1_100):
+            before = begun()
+            statements.seen.clear()
+            (await db.run(write)).unwrap()
+            if begun() != before:
+                times += 1
+                assert statements.elsewhere()[-1] == ("INSERT" if way == "alone" else "COMMIT")
+        assert times > 0
+
+
+async def test_a_slow_commit_is_noticed_too(
+    tmp_path: Path, statements: Statements, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(brief, "perf_counter", lambda: now[0])
+    async with filled(normal(tmp_path)) as db:
+        execute = Connection.execute
+
+        def slowly(self: Connection, sql: str, *parameters: Any) -> sqlite3.Cursor:
+            now[0] += 0.01 if sql == "COMMIT" else 0
+            return execute(self, sql, *parameters)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Connection, "execute", slowly)
+            (await db.run(UPDATE.transactional())).unwrap()
+        statements.seen.clear()
+        (await db.run(GET)).unwrap()
+        assert statements.here() == []
+
+
+@pytest.mark.parametrize("way", ["alone", "in a transaction", "behind another"])
+async def test_what_was_brief_need_not_be_after_a_change_of_tables(
+    tmp_path: Path, statements: Statements, way: str
+) -> None:
+    async with filled(normal(tmp_path)) as db:
+        (await db.run(UPDATE)).unwrap()
+        if way == "behind another":
+            async with anyio.create_task_group() as group, db.transaction() as transaction:
+                group.start_soon(db.run, TRIGGER)
+                await anyio.wait_all_tasks_blocked()
+                (await transaction.run(UPDATE)).unwrap()
+        else:
+            (await db.run(TRIGGER if way == "alone" else TRIGGER.transactional())).unwrap()
+        statements.seen.clear()
+        (await db.run(UPDATE)).unwrap()
+        assert "UPDATE" in statements.elsewhere()
+        assert statements.here() == []
+
+
+async def test_a_change_of_tables_that_was_undone_is_none(tmp_path: Path, statements: Statements) -> None:
+    async with filled(normal(tmp_path)) as db:
+        (await db.run(TRIGGER)).unwrap()
+        undone = in_turn(execute("DROP TRIGGER noting"), UPDATE, execute("no SQL"))
+        (await db.run(undone.transactional())).failure()
+        statements.seen.clear()
+        (await db.run(UPDATE)).unwrap()
+        assert "UPDATE" in statements.elsewhere()
+        assert statements.here() == []
+
+
+async def test_nothing_runs_after_a_read_that_has_ended_its_transaction(tmp_path: Path) -> None:
+    async with filled(normal(tmp_path)) as db:
+        writer = db.driver._writer  # type: ignore[attr-defined]
+
+        def end(connection: sqlite3.Connection, text: str) -> str:
+            if connection.in_transaction:  # once, as SQLite does itself when the disk fails
+                connection.execute("ROLLBACK")
+                raise OSError
+            return text
+
+        await writer.run(lambda c: c.create_function("ommi_fold", 1, partial(end, c)))
+        failing = in_turn(UPDATE, FOLDING.lash(lambda _: GET), DELETE)
+        assert isinstance((await db.run(failing.transactional())).failure(), QueryRejected)
+        assert (await db.run(GET)).unwrap().town == "Bonn"
+        assert (await db.run(find(Order).where(lambda o: o.id == 7).exists())).unwrap()
+
+
+async def test_nothing_runs_after_memory_was_lacking_in_a_transaction(tmp_path: Path) -> None:
+    async with filled(normal(tmp_path)) as db:
+        writer = db.driver._writer  # type: ignore[attr-defined]
+
+        def lack(_: object) -> None:
+            raise MemoryError  # SQLite, which is told, ends the transaction
+
+        await writer.run(lambda c: c.create_function("ommi_fold", 1, lack))
+        transaction = await db.driver.begin(TransactionOptions())
+        with pytest.raises(MemoryError):
+            await transaction.execute(Request(FOLDING.statement, list))
+        with pytest.raises(MemoryError):
+            await transaction.execute(Request(Delete(schema_of(Order)), list))
+        with pytest.raises(MemoryError):
+            await transaction.commit()
+        assert (await db.run(find(Order).count())).unwrap() == 100
+
+
+async def test_a_statement_that_lets_others_go_first_is_under_way_when_the_database_is_closed(tmp_path: Path) -> None:
+    begun = False
+    found: list[str] = []
+
+    async def get(db: Ommi) -> None:
+        nonlocal begun
+        begun = True
+        found.append((await db.run(GET)).unwrap().name)
+
+    async with anyio.create_task_group() as group, filled(normal(tmp_path)) as db:
+        group.start_soon(get, db)
+        while not begun:
+            await checkpoint()
+    assert found == ["name 6"]
+
+
+@pytest.mark.parametrize("way", ["alone", "in a transaction"])
+def test_ctrl_c_is_not_lost_in_a_brief_statement(tmp_path: Path, way: str) -> None:
+    """Of asyncio, the first one is a cancellation."""
+    heard: list[str] = []
+
+    def strike(text: str) -> str:
+        if not heard:
+            heard.append(text)
+            signal.raise_signal(signal.SIGINT)
+        return text
+
+    async def main() -> None:
+        async with filled(normal(tmp_path)) as db:
+            for pool in (db.driver._readers, db.driver._writer):  # type: ignore[attr-defined]
+                await pool.run(lambda c: c.create_function("ommi_fold", 1, strike))
+            (await db.run(FOLDING if way == "alone" else in_turn(UPDATE, FOLDING, GET).transactional())).unwrap()
+            await trio.lowlevel.checkpoint()
+
+    with pytest.raises(KeyboardInterrupt):
+        trio.run(main)
+    assert heard
+
+
+async def test_a_transaction_is_over_when_another_event_loop_has_closed_the_database(tmp_path: Path) -> None:
+    async with filled(normal(tmp_path)) as db:
+        transaction = await db.driver.begin(TransactionOptions())
+        await anyio.to_thread.run_sync(lambda: anyio.run(db.driver.close))
+        with pytest.raises(RuntimeError, match="not open"):
+            await transaction.execute(Request(Delete(schema_of(Order)), list))
+        await transaction.rollback()
