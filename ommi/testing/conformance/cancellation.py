@@ -166,7 +166,7 @@ class Cancellation(DatabaseTests):
     async def test_a_defect_while_a_timed_out_effect_cleans_up_is_raised(self, db: Ommi, siblings: bool) -> None:
         defective: Effect[Any, Any] = FOREVER.ensure(Effect.from_value(0).map(lambda zero: 1 // zero))
         with pytest.raises(ZeroDivisionError):
-            await db.run((gather(defective, FOREVER) if siblings else defective.timeout(60)).timeout(0.02))
+            await db.run((gather(defective, FOREVER) if siblings else defective.timeout(60)).timeout(0.1))
 
     async def test_a_value_that_cannot_be_shown_does_not_hinder_a_timeout(self, db: Ommi) -> None:
         program = tagged("a").bind(lambda _: Effect.from_value(Unshowable()).bind(lambda _: FOREVER).timeout(0.02))

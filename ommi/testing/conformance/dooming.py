@@ -173,7 +173,7 @@ class Dooming(DatabaseTests):
     @KINDS
     async def test_a_statement_that_was_stopped_by_a_timeout(self, db: Ommi, kind: str) -> None:
         seen: list[Any] = []
-        part = STATEMENTS[kind]().timeout(0.02).lash(lambda error: noting(seen, error)).bind(lambda _: tagged("c"))
+        part = STATEMENTS[kind]().timeout(0.1).lash(lambda error: noting(seen, error)).bind(lambda _: tagged("c"))
         async with hanging(db, 2) as (on, steps):
             await fails(on, tagged("a").bind(lambda _: part).transactional(), StatementTimeout)
         assert (seen, steps) == ([], ["begin", "execute", "execute", "rollback"])
@@ -185,7 +185,7 @@ class Dooming(DatabaseTests):
             with pytest.raises(StatementTimeout, match="was stopped before it had ended"):
                 async with on.transaction() as tx:
                     await tx.run(tagged("a"))
-                    with anyio.move_on_after(0.02):
+                    with anyio.move_on_after(0.1):
                         await tx.run(STATEMENTS[kind]())
                     assert isinstance((await tx.run(tagged("c").lash(lambda _: tagged("d")))).failure(), DatabaseError)
         assert steps == ["begin", "execute", "execute", "rollback"]

@@ -180,7 +180,7 @@ class Joining(DatabaseTests):
                         await body()
                 else:
                     scope = CancelScope()
-                    program = Effect.from_awaitable(body).transactional(timeout=0.05)
+                    program = Effect.from_awaitable(body).transactional(timeout=0.2)
                     await fails(db, program, StatementTimeout)
                     told.append("timed out")
             assert scope.cancelled_caught or "timed out" in told

@@ -472,7 +472,7 @@ class Streams(DatabaseTests):
             if step == "fetch" and met.count(step) == 2:
                 await anyio.sleep_forever()
 
-        part = ids().to_list().timeout(0.01).lash(lambda _: NOTHING)
+        part = ids().to_list().timeout(0.2).lash(lambda _: NOTHING)
         program = add(Tag("a")).bind(lambda _: part).bind(lambda _: add(Tag("b"))).transactional()
         async with Ommi(Interposed(full.driver, before=wait_at_second)) as slow:
             await fails(slow, program, StatementTimeout)
