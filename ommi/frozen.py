@@ -26,7 +26,7 @@ def frozen(cls: type[T], /) -> type[T]: ...
 def frozen(*, eq: bool = True, repr: bool = True) -> Callable[[type[T]], type[T]]: ...
 @dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field,))
 def frozen(cls: type[Any] | None = None, /, *, eq: bool = True, repr: bool = True) -> Any:
-    """`@dataclass(frozen=True, slots=True)`, for classes that nobody inherits from.
+    """`@dataclass(frozen=True, slots=True)`, for classes that nobody inherits from; every annotation is a field.
 
     `eq=False` and `repr=False` leave these methods to what the class inherits; those it defines itself always stay.
     """
