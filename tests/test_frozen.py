@@ -144,7 +144,7 @@ def test_a_value_is_made_from_another_one_with_a_part_replaced() -> None:
 
 def test_to_those_who_ask_it_is_a_dataclass() -> None:
     assert dataclasses.is_dataclass(Positive)
-    fields: Any = dataclasses.fields(Many)  # type: ignore[arg-type]
+    fields: Any = dataclasses.fields(Many)
     assert [(field.name, field.type) for field in fields[:3]] == [("a", "int"), ("b", "str"), ("c", "tuple[int, ...]")]
     assert (fields[0].default, fields[1].default, fields[3].default_factory) == (dataclasses.MISSING, "b", list)
     assert [field.name for field in fields if not field.compare] == ["e"]
