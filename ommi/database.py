@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Any, Literal, Self, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
-from returns.context import RequiresContextFutureResult
-from returns.future import FutureResult
 from returns.result import Failure, Result, Success
 from typing_extensions import TypeVar
 
@@ -24,6 +22,10 @@ from ommi.runtime.trace import Traced
 from ommi.runtime.turns import Turn
 from ommi.session import Session, check_effect, check_stream, outcome
 from ommi.transactions import TransactionOptions
+
+if TYPE_CHECKING:
+    from returns.context import RequiresContextFutureResult
+    from returns.future import FutureResult
 
 __all__ = ["Ommi", "requires_database"]
 
@@ -130,6 +132,8 @@ class Ommi(Session):
 
     def future(self, effect: Effect[T, E], /) -> FutureResult[T, E]:
         """The run as a `FutureResult` of `returns`; it starts when it is awaited, once."""
+        from returns.future import FutureResult  # here, because it is slow to import
+
         return FutureResult(self._result(effect))
 
     async def _result(self, effect: Effect[T, E]) -> Result[T, E]:
@@ -141,4 +145,6 @@ class Ommi(Session):
 
 def requires_database(effect: Effect[T, E]) -> RequiresContextFutureResult[T, E, Ommi]:
     """The effect as a `RequiresContextFutureResult`, which is given the database last."""
+    from returns.context import RequiresContextFutureResult  # here, because it is slow to import
+
     return RequiresContextFutureResult(lambda database: database.future(effect))

@@ -26,7 +26,7 @@ def frozen(cls: type[T], /) -> type[T]: ...
 def frozen(*, eq: bool = True, repr: bool = True) -> Callable[[type[T]], type[T]]: ...
 @dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field,))
 def frozen(cls: type[Any] | None = None, /, *, eq: bool = True, repr: bool = True) -> Any:
-    """`@dataclass(frozen=True, slots=True)`, for classes that nobody inherits from.
+    """`@dataclass(frozen=True, slots=True)`, for classes that nobody inherits from; every annotation is a field.
 
     `eq=False` and `repr=False` leave these methods to what the class inherits; those it defines itself always stay.
     """
@@ -41,61 +41,84 @@ def replace(value: T, /, **changes: Any) -> T:
     return replaced
 
 
-def _frozen(declared: type[Any], eq: bool, repr: bool) -> Any:
-    if declared.__doc__ is None:  # dataclasses would write the signature, which is not there yet
-        declared.__doc__ = f"{declared.__name__}({', '.join(declared.__annotations__)})"
+def _frozen(declared: Any, eq: bool, repr: bool) -> Any:
     own = declared.__dict__
-    cls: Any = dataclasses.dataclass(init=False, repr=False, eq=False, slots=True)(declared)
-    cls.__init__ = _first_init(cls)
-    cls.__setattr__ = cls.__delattr__ = _refuse
-    cls.__setstate__ = _restore
-    cls.__replace__ = _first_replace(cls)
-    cls.__init_subclass__ = classmethod(_refuse_subclass)
+    given = {name: own.get(name, dataclasses.MISSING) for name in declared.__annotations__}
+    namespace = {name: value for name, value in own.items() if name not in given and name not in _OF_INSTANCES}
+    namespace |= _METHODS
     if eq and "__eq__" not in own:
-        cls.__eq__ = _first_eq(cls)
-        cls.__hash__ = _first_hash(cls)
+        namespace |= _COMPARING
     if repr and "__repr__" not in own:
-        cls.__repr__ = _repr
-    return cls
+        namespace["__repr__"] = _repr
+    if declared.__doc__ is None:  # help() would show that of a base class
+        namespace["__doc__"] = f"{declared.__name__}({', '.join(given)})"
+    namespace["__given__"] = given
+    namespace["__slots__"] = tuple(given)
+    namespace["__match_args__"] = tuple([name for name, default in given.items() if getattr(default, "init", True)])
+    # slots cannot be added to a class that is there
+    return type(declared)(declared.__name__, declared.__bases__, namespace)
 
 
-def _first_init(cls: Any) -> Callable[..., None]:
-    def init(self: Any, *args: Any, **kwargs: Any) -> None:
-        cls.__init__ = _init(cls)
-        cls.__init__(self, *args, **kwargs)
-
-    return init
+def _fields(cls: Any) -> list[dataclasses.Field[Any]]:
+    """What was declared, without the look that dataclasses take at annotations: all of them are fields here."""
+    return [_field(name, default) for name, default in cls.__given__.items()]
 
 
-def _first_replace(cls: Any) -> Callable[..., Any]:
-    def replaced(self: Any, **changes: Any) -> Any:
-        cls.__replace__ = _replace(cls)
-        return cls.__replace__(self, **changes)
-
-    return replaced
-
-
-def _first_eq(cls: Any) -> Callable[[Any, object], bool]:
-    def eq(self: Any, other: object) -> bool:
-        values = _values(cls)
-        cls.__eq__ = lambda self, other: values(self) == values(other) if other.__class__ is cls else NotImplemented
-        return cls.__eq__(self, other)  # type: ignore[no-any-return]
-
-    return eq
+def _field(name: str, default: Any) -> dataclasses.Field[Any]:
+    made: dataclasses.Field[Any] = (
+        default if isinstance(default, dataclasses.Field) else dataclasses.field(default=default)
+    )
+    made.name = name
+    return made
 
 
-def _first_hash(cls: Any) -> Callable[[Any], int]:
-    def hashed(self: Any) -> int:
-        values = _values(cls)
-        cls.__hash__ = lambda self: hash(values(self))
-        return hash(values(self))
+class _Described:
+    """What makes a dataclass of a class, to those who ask: `dataclasses` itself finds it out, when they do."""
 
-    return hashed
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: object, owner: Any) -> Any:
+        types = owner.__annotations__
+        fields = [(field.name, types[field.name], field) for field in _fields(owner)]
+        documented = {"__doc__": owner.__doc__}  # or dataclasses would write one, slowly
+        described: Any = dataclasses.make_dataclass(
+            owner.__name__, fields, namespace=documented, init=False, repr=False, eq=False
+        )
+        owner.__dataclass_fields__ = described.__dataclass_fields__
+        owner.__dataclass_params__ = described.__dataclass_params__
+        return getattr(owner, self.name)
+
+
+def _first_init(self: Any, *args: Any, **kwargs: Any) -> None:
+    cls = type(self)
+    cls.__init__ = _init(cls)
+    cls.__init__(self, *args, **kwargs)
+
+
+def _first_replace(self: Any, **changes: Any) -> Any:
+    cls = type(self)
+    cls.__replace__ = _replace(cls)
+    return cls.__replace__(self, **changes)
+
+
+def _first_eq(self: Any, other: object) -> bool:
+    cls: Any = type(self)
+    values = _values(cls)
+    cls.__eq__ = lambda self, other: values(self) == values(other) if other.__class__ is cls else NotImplemented
+    return cls.__eq__(self, other)  # type: ignore[no-any-return]
+
+
+def _first_hash(self: Any) -> int:
+    cls: Any = type(self)
+    values = _values(cls)
+    cls.__hash__ = lambda self: hash(values(self))
+    return hash(values(self))
 
 
 def _values(cls: Any) -> Callable[[Any], tuple[Any, ...]]:
     """A function that gives the values instances are compared by."""
-    names = [field.name for field in dataclasses.fields(cls) if field.compare]
+    names = [field.name for field in _fields(cls) if field.compare]
     if len(names) > 1:
         return attrgetter(*names)
     return lambda self: tuple([getattr(self, name) for name in names])
@@ -106,7 +129,7 @@ def _init(cls: Any) -> Callable[..., None]:
     names: dict[str, Any] = {"__absent": _ABSENT}  # no field begins so
     parameters: list[str] = []
     given: dict[str, str] = {}
-    for field in dataclasses.fields(cls):
+    for field in _fields(cls):
         name = field.name
         if not field.init:
             continue
@@ -136,7 +159,7 @@ def _init(cls: Any) -> Callable[..., None]:
 
 
 def _replace(cls: Any) -> Callable[..., Any]:
-    given = [field.name for field in dataclasses.fields(cls) if field.init]
+    given = [field.name for field in _fields(cls) if field.init]
     parameters = ["self", "/", "*", *(f"{name}=__absent" for name in given)]
     arguments = [f"self.{name} if {name} is __absent else {name}" for name in given]
     names: dict[str, Any] = {"__absent": _ABSENT, "__cls": cls}
@@ -171,5 +194,19 @@ def _restore(self: object, state: tuple[object, dict[str, object]]) -> None:
 
 
 def _repr(self: Any) -> str:
-    parts = [f"{field.name}={getattr(self, field.name)!r}" for field in dataclasses.fields(self) if field.repr]
+    parts = [f"{field.name}={getattr(self, field.name)!r}" for field in _fields(self) if field.repr]
     return f"{type(self).__qualname__}({', '.join(parts)})"
+
+
+_OF_INSTANCES: Final = frozenset({"__dict__", "__weakref__"})
+_METHODS: Final[dict[str, Any]] = {
+    "__dataclass_fields__": _Described("__dataclass_fields__"),
+    "__dataclass_params__": _Described("__dataclass_params__"),
+    "__delattr__": _refuse,
+    "__init__": _first_init,
+    "__init_subclass__": classmethod(_refuse_subclass),
+    "__replace__": _first_replace,
+    "__setattr__": _refuse,
+    "__setstate__": _restore,
+}
+_COMPARING: Final[dict[str, Any]] = {"__eq__": _first_eq, "__hash__": _first_hash}

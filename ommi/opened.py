@@ -17,7 +17,6 @@ from ommi.runtime.calls import Ending
 from ommi.runtime.fibers import Fiber, ScopeSteps
 from ommi.runtime.interpreter import Machine
 from ommi.runtime.pump import Pump
-from ommi.runtime.streaming import pulling
 from ommi.runtime.turns import Turn
 
 __all__ = ["OpenStream"]
@@ -46,6 +45,8 @@ class OpenStream(Generic[T_co]):
     __slots__ = ("_busy", "_chunk", "_failure", "_open", "_pump", "_runner", "_source", "_turn", "_where")
 
     def __init__(self, stream: Stream[T_co, Any], pump: Pump, runner: Runner, where: Callable[[], Turn | None]) -> None:
+        from ommi.runtime.streaming import pulling  # here, because few programs stream
+
         self._source = pulling(stream)
         self._pump = pump
         self._runner = runner

@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import pickle
 from dataclasses import FrozenInstanceError, field
+from pprint import pformat
 from typing import Any
 
 import pytest
@@ -139,6 +140,16 @@ def test_a_value_is_made_from_another_one_with_a_part_replaced() -> None:
     for _ in range(2):
         assert replace(Many(1), b="x", d=[3]) == Many(1, "x", d=[3])
     assert dataclasses.replace(Many(1), b="x") == Many(1, "x")
+
+
+def test_to_those_who_ask_it_is_a_dataclass() -> None:
+    assert dataclasses.is_dataclass(Positive)
+    fields: Any = dataclasses.fields(Many)
+    assert [(field.name, field.type) for field in fields[:3]] == [("a", "int"), ("b", "str"), ("c", "tuple[int, ...]")]
+    assert (fields[0].default, fields[1].default, fields[3].default_factory) == (dataclasses.MISSING, "b", list)
+    assert [field.name for field in fields if not field.compare] == ["e"]
+    assert dataclasses.asdict(Few("Ada")) == {"name": "Ada", "age": 3}
+    assert pformat(Few("Ada")) == "Few(name='Ada', age=3)"
 
 
 def test_parts_may_have_any_name() -> None:

@@ -224,17 +224,90 @@ def test_importing_ommi_imports_no_driver_of_its_own() -> None:
     assert drivers == {"ommi.drivers.driver", "ommi.drivers.registry"}
 
 
+SLOW = {
+    "asyncio",
+    "email",
+    "fractions",
+    "hashlib",
+    "importlib.metadata",
+    "logging",
+    "pathlib",
+    "random",
+    "returns.context",
+    "returns.future",
+    "returns.io",
+    "returns.maybe",
+    "sqlite3",
+    "ssl",
+    "string",
+    "subprocess",
+    "tempfile",
+}
+
+
 def test_importing_ommi_imports_no_slow_module_that_its_dependencies_do_without() -> None:
     imported = """
         import sys
-        import anyio, returns.context, returns.future, returns.result
+        import anyio, returns.interfaces.specific.result, returns.result
         from anyio import CancelScope, get_cancelled_exc_class
         before = set(sys.modules)
         import ommi
         print(*(set(sys.modules) - before))
     """
-    slow = {"asyncio", "email", "hashlib", "importlib.metadata", "logging", "sqlite3", "ssl", "subprocess"}
-    assert slow & set(python(dedent(imported)).split()) == set()
+    assert SLOW & set(python(dedent(imported)).split()) == set()
+
+
+def test_connecting_by_a_url_imports_none_either() -> None:
+    # of all, importlib.metadata took as long as a third of `import ommi`, for a driver that is known without it
+    connected = """
+        import sys
+        import asyncio, anyio._backends._asyncio, sqlite3, pathlib, urllib.parse
+        before = set(sys.modules)
+        from ommi import Ommi
+        Ommi.connect("memory://")
+        Ommi.connect("sqlite://")
+        print(*(set(sys.modules) - before))
+    """
+    assert SLOW & set(python(dedent(connected)).split()) == set()
+
+
+# What belongs to SQL templates, streams, traces and messages is imported where it is used.
+LATE = {
+    "ommi.effects.text",
+    "ommi.models.results",
+    "ommi.query.templates",
+    "ommi.runtime.streaming",
+    "ommi.runtime.tracing",
+}
+
+
+def test_importing_ommi_leaves_out_what_few_programs_need() -> None:
+    loaded = set(python("import sys, ommi; print(*sys.modules)").split())
+    assert LATE & loaded == set()
+    assert len([name for name in loaded if name.startswith("ommi.")]) < 90
+
+
+CALLS_ARE_COUNTED = """
+import sys
+
+def count(frame, event, _):
+    if event == "call" and not frame.f_code.co_filename.startswith("<frozen importlib"):
+        calls.append(frame.f_code)
+
+calls = []
+import anyio, base64, dataclasses, datetime, decimal, heapq, json, returns.interfaces.specific.result, uuid
+from anyio import CancelScope, get_cancelled_exc_class
+sys.setprofile(count)
+import ommi
+sys.setprofile(None)
+print(len(calls))
+"""
+
+
+def test_importing_ommi_executes_little() -> None:
+    # 10,000 calls, most of them in `typing`; looks of dataclasses, compiled patterns and unions of generic classes
+    # made it 30,000, and the import half as long again
+    assert int(python(CALLS_ARE_COUNTED)) < 12_000
 
 
 COMPILING_IS_WATCHED = """
@@ -245,7 +318,7 @@ def watch(event, arguments):
         methods.extend(line for line in arguments[0].splitlines() if line.startswith(b" ") and b" def " in line)
 
 methods = []
-import anyio, returns.context, returns.future, returns.result
+import anyio, returns.interfaces.specific.result, returns.result
 from anyio import CancelScope, get_cancelled_exc_class
 sys.addaudithook(watch)
 import ommi

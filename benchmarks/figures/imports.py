@@ -20,13 +20,45 @@ from benchmarks.results import Figure
 __all__ = ["measure", "size"]
 
 _DEPENDENCIES = ("anyio", "returns", "typing_extensions")
+_BASE = "returns and anyio"
 _TIMED = """
-import importlib, sys, time
-names = sys.argv[1:]
+import time
 start = time.perf_counter()
-for name in names:
-    importlib.import_module(name)
+{}
 print((time.perf_counter() - start) * 1e3)
+"""
+_LIBRARIES = """
+import returns.context, returns.future
+from anyio import CancelScope, create_task_group, get_cancelled_exc_class, sleep
+"""
+_EMPTY_RUN = """
+import asyncio, dataclasses, typing
+import anyio._backends._asyncio, returns.context, returns.future
+
+async def main():
+    pass
+
+asyncio.run(main())
+"""
+_FIRST_RUN = """
+import asyncio
+from dataclasses import dataclass
+from typing import Annotated
+from ommi import Key, Ommi, add, auto, find, ommi_model
+
+@ommi_model
+@dataclass
+class User:
+    name: str
+    id: Annotated[int, Key] = auto()
+
+async def main():
+    async with Ommi.connect("memory://") as db:
+        (await db.run(db.schema.create())).unwrap()
+        (await db.run(add(User("Ada")))).unwrap()
+        assert (await db.run(find(User, User.name == "Ada").one())).unwrap().name == "Ada"
+
+asyncio.run(main())
 """
 _LOADED = """
 import json, sys
@@ -49,18 +81,22 @@ _PEERS = ("sqlalchemy", "sqlmodel", "tortoise-orm", "piccolo", "django", "peewee
 
 
 def measure(asked: Asked) -> Figure:
-    """Milliseconds, the median of processes that import nothing else, in turns."""
-    wanted = {"the dependencies that ommi imports": _loaded(), **_IMPORTS}
+    """Milliseconds, the median of processes that do nothing else, in turns."""
+    imports = {**_IMPORTS, "of these, what ommi imports": _loaded()}
+    wanted = {_BASE: _LIBRARIES}
+    wanted |= {name: "\n".join(f"import {module}" for module in modules) for name, modules in imports.items()}
+    wanted["returns, anyio and an empty run of asyncio"] = _EMPTY_RUN
+    wanted["ommi, a model and its first query, on memory://"] = _FIRST_RUN
     found: dict[str, list[float]] = {name: [] for name in wanted}
     with TemporaryDirectory() as compiled:
-        for modules in wanted.values():
-            _milliseconds(modules, compiled)
+        for program in wanted.values():
+            _milliseconds(program, compiled)
         for _ in range(max(asked.repeat, 3) * 2):
-            for name, modules in wanted.items():
-                found[name].append(_milliseconds(modules, compiled))
-    base = median(found["the dependencies that ommi imports"])
+            for name, program in wanted.items():
+                found[name].append(_milliseconds(program, compiled))
+    base = median(found[_BASE])
     lines: dict[str, dict[str, float | None]] = {
-        name: {"ms": median(times), "× dependencies": median(times) / base} for name, times in found.items()
+        name: {"ms": median(times), f"× {_BASE}": median(times) / base} for name, times in found.items()
     }
     return Figure("Time to import", "ms", lines)
 
@@ -82,10 +118,10 @@ def _loaded() -> Sequence[str]:
     return [name for name in names if name.partition(".")[0] in _DEPENDENCIES]
 
 
-def _milliseconds(modules: Sequence[str], compiled: str) -> float:
+def _milliseconds(program: str, compiled: str) -> float:
     """In a process that finds all it imports compiled, after the first."""
     environment = {**os.environ, "PYTHONPYCACHEPREFIX": compiled, "PYTHONDONTWRITEBYTECODE": ""}
-    command = [sys.executable, "-c", _TIMED, *modules]
+    command = [sys.executable, "-c", _TIMED.format(program)]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment)
     return float(done.stdout)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from fractions import Fraction
 from typing import Any, Final
 
 from ommi.drivers.arithmetic import ARITHMETIC
@@ -50,6 +49,8 @@ def sum_of_floats(values: Sequence[float]) -> float:
     try:
         total = math.fsum(values)
     except OverflowError:  # of a part of them
+        from fractions import Fraction  # here, because it is slow to import
+
         try:
             total = float(sum(map(Fraction, values)))
         except OverflowError:

@@ -16,8 +16,9 @@ from ommi.values import CANONICAL, Kind
 
 __all__ = ["server_default"]
 
-_TEXT: Final = re.compile(r"'((?:[^']|'')*)'")
-_NUMBER: Final = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+# patterns as text: `re` compiles them, and keeps them, when there is a default
+_TEXT: Final = r"'((?:[^']|'')*)'"
+_NUMBER: Final = r"(?a)[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
 
 _FROM_TEXT: Final[Mapping[Kind, Callable[[str], Any]]] = {
     Kind.STR: str,
@@ -64,9 +65,9 @@ def _value(expression: str, kind: Kind, now: datetime) -> Any:
         return word == "TRUE"
     if word.startswith("CURRENT_"):
         return _NOW[word, kind](now)
-    if _NUMBER.fullmatch(expression):
+    if re.fullmatch(_NUMBER, expression):
         return _FROM_NUMBER[kind](expression)
-    text = _TEXT.fullmatch(expression)
+    text = re.fullmatch(_TEXT, expression)
     if text is None:
         raise ValueError(f"{expression} is no literal")
     return _FROM_TEXT[kind](text[1].replace("''", "'"))

@@ -56,14 +56,14 @@ def driver_for(url: str, /, **options: Any) -> Driver:
             retryable=False,
             hint=f"begin it with one of {_known()}; sqlite:///file.db, for example",
         )
+    built_in = _BUILT_IN.get(scheme)
+    if built_in is not None:  # first, because to look at all packages takes longer than to import Ommi
+        connect: Connect = _loaded(scheme, lambda: import_module(built_in.module).from_url)
+        return connect(url, **options)
     for entry_point in _registered().select(name=scheme):
         with_entry_point: Connect = _loaded(scheme, entry_point.load)
         return with_entry_point(url, **options)
-    built_in = _BUILT_IN.get(scheme)
-    if built_in is None:
-        raise ConnectionFailed(f"there is no driver for {scheme!r}", retryable=False, hint=f"installed: {_known()}")
-    connect: Connect = _loaded(scheme, lambda: import_module(built_in.module).from_url)
-    return connect(url, **options)
+    raise ConnectionFailed(f"there is no driver for {scheme!r}", retryable=False, hint=f"installed: {_known()}")
 
 
 def schemes() -> tuple[str, ...]:
@@ -80,14 +80,13 @@ def _registered() -> EntryPoints:
 
 def redacted(url: str) -> str:
     """A URL for messages: what is a password in it, or might be one, is left out."""
-    return _SECRET_OPTION.sub(r"\1***", _PASSWORD.sub(r"\1***@", url))
+    return re.sub(_AMONG_OPTIONS, r"\1***", re.sub(_AFTER_USER, r"\1***@", url))
 
 
+# patterns as text: `re` compiles them, and keeps them, when a URL is shown
 # up to the last @: a password may hold one, or a slash, that nobody has encoded
-_PASSWORD: Final = re.compile(r"(://[^:@/?#]*:).*@", re.DOTALL)
-_SECRET_OPTION: Final = re.compile(
-    r"([?&][^=&#]*(?:pass|pwd|secret|token|key|credential|properties)[^=&#]*=)[^&#]*", re.IGNORECASE
-)
+_AFTER_USER: Final = r"(?s)(://[^:@/?#]*:).*@"
+_AMONG_OPTIONS: Final = r"(?i)([?&][^=&#]*(?:pass|pwd|secret|token|key|credential|properties)[^=&#]*=)[^&#]*"
 
 
 def _known() -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from struct import Struct
-from tempfile import SpooledTemporaryFile
 from typing import Any, Final, final
 
 from ommi.errors import QueryRejected
@@ -23,6 +22,8 @@ class Spool:
     """
 
     def __init__(self, dumps: Callable[[list[Any]], bytes], loads: Callable[[bytes], list[Any]]) -> None:
+        from tempfile import SpooledTemporaryFile  # here, because it is slow to import
+
         self._dumps = dumps
         self._loads = loads
         self._file = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - it stays open

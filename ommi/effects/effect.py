@@ -11,10 +11,7 @@ from dataclasses import field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Generic, Never, NoReturn, ParamSpec, TypeAlias, cast, final, overload
 
-from returns.future import FutureResult
 from returns.interfaces.specific.result import ResultLike2
-from returns.io import IOResult
-from returns.maybe import Maybe, Some
 from returns.primitives.hkt import SupportsKind2
 from returns.result import Failure, Result, Success
 from typing_extensions import TypeVar
@@ -28,6 +25,10 @@ from ommi.schema import Field, Schema
 from ommi.transactions import IsolationLevel, TransactionOptions
 
 if TYPE_CHECKING:
+    from returns.future import FutureResult
+    from returns.io import IOResult
+    from returns.maybe import Maybe
+
     from ommi.effects.stream import Stream
 
 __all__ = ["Effect", "Outcome", "Raises", "Sent"]
@@ -105,6 +106,8 @@ class Effect(  # type: ignore[type-var]  # as in every container of `returns`: K
     @classmethod
     def from_maybe(cls, inner_value: Maybe[U], error: E2) -> Effect[U, E2]:
         """Succeed with what is there, or fail with `error` for `Nothing`."""
+        from returns.maybe import Some  # here, because whoever has a Maybe has imported it
+
         return Succeed(inner_value.unwrap()) if isinstance(inner_value, Some) else Fail(error)
 
     @staticmethod
@@ -549,13 +552,13 @@ class Binding(Effect[T_co, E_co]):
         source: Effect[Any, Any]
 
 
-Node: TypeAlias = (
+Node: TypeAlias = """
     Succeed[Any] | Fail[Any] | Map[Any, Any] | Bind[Any, Any] | Alt[Any, Any] | Lash[Any, Any] | Catch[Any, Any]
     | Swap[Any, Any] | Either[Any] | Do[Any, Any] | Attempt[Any, Any] | Await[Any, Any] | Perform[Any, Any]
     | Gather[Any, Any] | Race[Any, Any] | Transact[Any, Any] | Retry[Any, Any] | Timeout[Any, Any] | Ensure[Any, Any]
     | Bracket[Any, Any] | AfterCommit[Any, Any] | Prefetch[Any, Any] | Fold[Any, Any] | Stepwise[Any, Any] | Sleep
     | Binding[Any, Any]
-)  # fmt: skip
+"""
 """Every kind of effect."""
 
 

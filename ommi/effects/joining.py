@@ -48,7 +48,7 @@ Ts = TypeVarTuple("Ts")
 Rs = TypeVarTuple("Rs")
 
 Condition: TypeAlias = Predicate[Any] | bool
-On: TypeAlias = Callable[[M, B], Condition] | Condition | ToMany[Any] | ToOne[Any] | None
+On: TypeAlias = "Callable[[M, B], Condition] | Condition | ToMany[Any] | ToOne[Any] | None"
 """What says which rows belong together: a condition, or a relation; `None`, where the one reference does."""
 
 

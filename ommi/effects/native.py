@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from enum import Enum
-from typing import Any, LiteralString, overload
+from typing import TYPE_CHECKING, Any, LiteralString, overload
 from typing import Literal as OneOf
 
 from typing_extensions import TypeVar
@@ -16,12 +16,13 @@ from ommi.effects.origin import origin
 from ommi.errors import ConstraintViolation, DatabaseError, EncodeError
 from ommi.models import schema_of
 from ommi.models.declared import declared_on
-from ommi.models.results import Result, result_of
 from ommi.models.scalars import scalar_type
 from ommi.query.expressions import Literal
 from ommi.query.statements import MongoCommand, Sql
-from ommi.query.templates import parsed
 from ommi.values import CANONICAL, FieldType, Kind
+
+if TYPE_CHECKING:
+    from ommi.models.results import Result
 
 __all__ = ["execute", "mongo", "sql"]
 
@@ -57,6 +58,8 @@ def sql(
     Rows are read `into` a model or another class with fields, by the names of the columns, or into `tuple[int, str]`;
     without it they are tuples of what the database gives. SQL that changes something needs `writes=True`.
     """
+    from ommi.models.results import result_of  # here, because few programs write SQL
+
     return _perform(template, values, named, result_of(into), writes=writes)
 
 
@@ -104,6 +107,8 @@ def mongo(
 def _perform(
     template: str, values: tuple[object, ...], named: dict[str, object], result: Result | None, *, writes: bool
 ) -> Effect[Any, Any]:
+    from ommi.query.templates import parsed  # here, because few programs write SQL
+
     given: object = template
     if not isinstance(given, str):
         raise TypeError(f"SQL is a text, with {{}} where values go, not {given!r}")

@@ -143,7 +143,7 @@ class Rows(Subquery[T_co], Generic[T_co]):
 _WHAT_COMES_BEFORE = "conditions, order and limit come before .select(…)"
 
 
-Part: TypeAlias = ExpressionNode | StandIn | OptionalRow
+Part: TypeAlias = "ExpressionNode | StandIn | OptionalRow"
 Chosen: TypeAlias = Mapping[str, Part] | tuple[Part, ...]
 """What is selected: values, and whole records."""
 

@@ -221,10 +221,10 @@ class Attached(Stream[T_co, E_co]):
         source: Stream[Any, Any]
 
 
-StreamNode: TypeAlias = (
+StreamNode: TypeAlias = """
     Selected[Any, Any] | Produced[Any, Any] | Mapped[Any, Any] | Filtered[Any, Any] | Effected[Any, Any]
     | Bound[Any, Any] | Taken[Any, Any] | Chunked[Any, Any] | Retried[Any, Any] | Attached[Any, Any]
-)  # fmt: skip
+"""
 """Every kind of stream."""
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, TypeVar
 
-from ommi.frozen import frozen
+from ommi.frozen import frozen, replace
 from ommi.models.annotations import Names
 from ommi.models.codec import ModelCodec
 from ommi.models.collection import ModelCollection
@@ -81,7 +80,7 @@ def declaration(cls: type[Any], options: Options, names: Names) -> tuple[Schema,
         references_of(cls, table, referring, options.collection),
         version=_version(cls, said),
     )
-    schema = dataclasses.replace(schema, checks=_checks(schema, said, options.checks))
+    schema = replace(schema, checks=_checks(schema, said, options.checks))
     return schema, {part.attribute.name: part.annotation for part in typed}
 
 

@@ -501,11 +501,11 @@ class Expression(Generic[M_co, V]):
         return expression_text(node(self))
 
 
-OrMissing: TypeAlias = Expression[Any, T] | Expression[Any, T | None]
-Text: TypeAlias = Expression[Any, str] | Expression[Any, str | None]
-Present: TypeAlias = Expression[Any, int] | Expression[Any, float]
+OrMissing: TypeAlias = "Expression[Any, T] | Expression[Any, T | None]"
+Text: TypeAlias = "Expression[Any, str] | Expression[Any, str | None]"
+Present: TypeAlias = "Expression[Any, int] | Expression[Any, float]"
 Exact: TypeAlias = "Expression[Any, Decimal]"
-Number: TypeAlias = Present | Expression[Any, int | None] | Expression[Any, float | None]
+Number: TypeAlias = "Present | Expression[Any, int | None] | Expression[Any, float | None]"
 
 
 class Column(Expression[M_co, V]):
@@ -587,7 +587,7 @@ class GroupKey(Expression[Any, Any]):
         self.expression = expression
 
 
-ExpressionNode: TypeAlias = Column[Any, Any] | Literal | Arithmetic | Function | Aggregate | GroupKey
+ExpressionNode: TypeAlias = "Column[Any, Any] | Literal | Arithmetic | Function | Aggregate | GroupKey"
 
 
 @final
@@ -1021,4 +1021,4 @@ def _number(value: object, like: Expression[Any, Any]) -> Literal:
     return literal(value, mine, like)
 
 
-Condition: TypeAlias = Predicate[Any] | bool | Callable[[Any], Predicate[Any] | bool]
+Condition: TypeAlias = "Predicate[Any] | bool | Callable[[Any], Predicate[Any] | bool]"

@@ -53,7 +53,7 @@ from ommi.schema import Field, Schema
 
 __all__ = ["Node", "literals", "outline", "same"]
 
-Node: TypeAlias = Statement | Predicate[Any] | Expression[Any, Any] | Order
+Node: TypeAlias = "Statement | Predicate[Any] | Expression[Any, Any] | Order"
 
 
 def outline(node_: Node, values: list[Literal]) -> Hashable:

@@ -7,7 +7,6 @@ whether it is something that only the runtime may do, such as COMMIT.
 from __future__ import annotations
 
 import re
-import string
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
@@ -31,10 +30,9 @@ _RUNTIMES: Final[Mapping[str, str]] = {
         "it changes one connection of a pool, and others than this program would get that connection",
     ),
 }
-_OUTSIDE: Final = re.compile(
-    r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|(\$\w*\$).*?\1|--[^\n]*|/\*.*?\*/""", re.DOTALL
-)
-_LOCKING: Final = re.compile(r"\bFOR\s+(?:NO\s+KEY\s+)?(?:UPDATE|SHARE|KEY\s+SHARE)\b", re.IGNORECASE)
+# patterns as text: `re` compiles them, and keeps them, when there is a template
+_OUTSIDE: Final = r"""(?s)'(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|(\$\w*\$).*?\1|--[^\n]*|/\*.*?\*/"""
+_LOCKING: Final = r"(?i)\bFOR\s+(?:NO\s+KEY\s+)?(?:UPDATE|SHARE|KEY\s+SHARE)\b"
 
 
 def parsed(
@@ -76,7 +74,7 @@ def parsed(
     unused = {*map(str, range(len(values))), *named} - used
     if unused:
         raise ValueError(f"values were given that the template has no place for: {', '.join(sorted(unused))}")
-    bare = _OUTSIDE.sub(" ", "".join(part if isinstance(part, str) else " ? " for part in parts))
+    bare = re.sub(_OUTSIDE, " ", "".join(part if isinstance(part, str) else " ? " for part in parts))
     changes = _changes(bare)
     if rows and changes and not writes:
         raise TypeError(
@@ -86,8 +84,10 @@ def parsed(
 
 
 def _pieces(template: str) -> Iterator[tuple[str, str | None, str | None, str | None]]:
+    from string import Formatter  # here, because it compiles a pattern of its own
+
     try:
-        yield from string.Formatter().parse(template)
+        yield from Formatter().parse(template)
     except ValueError as error:
         raise ValueError(f"{error} in an SQL template: write {{{{ and }}}} for braces") from error
 
@@ -125,7 +125,7 @@ def _filled(
 
 
 def _changes(bare: str) -> bool:
-    words = _words(_LOCKING.sub(" ", bare))
+    words = _words(re.sub(_LOCKING, " ", bare))
     if not words:
         raise ValueError("this SQL has no words in it")
     first = words[0]
@@ -139,7 +139,7 @@ def _changes(bare: str) -> bool:
 
 
 def _locks(bare: str) -> bool:
-    return _LOCKING.search(bare) is not None or _words(bare)[0] == "SET"
+    return re.search(_LOCKING, bare) is not None or _words(bare)[0] == "SET"
 
 
 def _words(bare: str) -> list[str]:

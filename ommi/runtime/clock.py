@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Awaitable, Callable
 from typing import Protocol
@@ -28,12 +27,18 @@ class Clock(Protocol):
         ...
 
 
+def _random() -> float:
+    from random import random  # here, because most programs wait for nothing by chance
+
+    return random()  # noqa: S311 - nobody gains by guessing a delay
+
+
 @frozen
 class SystemClock:
     """The machine's clock, and the default source of randomness."""
 
     now: Callable[[], float] = time.monotonic
-    random: Callable[[], float] = random.random
+    random: Callable[[], float] = _random
 
     def pause(self, seconds: float, /) -> None:
         return None

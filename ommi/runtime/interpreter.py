@@ -50,7 +50,7 @@ from ommi.effects.effect import (
 from ommi.effects.related import Related
 from ommi.errors import StatementTimeout
 from ommi.query.statements import is_write
-from ommi.runtime import loading, scopes, streaming
+from ommi.runtime import loading, scopes
 from ommi.runtime.ahead import forget, look_ahead, reads, take_turn, wake
 from ommi.runtime.calls import Awaiting, Call, Cancel, Command, Ending, Execute, Fetch, Marking, OpenCursor, Pause
 from ommi.runtime.clock import Clock
@@ -248,7 +248,9 @@ class Machine:
             case AfterCommit():
                 steps = scopes.after_commit(fiber, node)
             case Fold():
-                steps = streaming.fold(fiber, node, self)
+                from ommi.runtime.streaming import fold  # here, because few programs stream
+
+                steps = fold(fiber, node, self)
             case Stepwise(steps=make):
                 steps = make(fiber, self)
             case Succeed() | Map() | Bind() | Alt() | Lash() | Catch() | Swap() | Either() | Do() | Perform():

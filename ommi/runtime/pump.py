@@ -15,7 +15,6 @@ from returns.result import Success
 
 from ommi.drivers.driver import BeginsWithRuns, Driver, Failed, Request, Transaction
 from ommi.effects.effect import Await, Effect, Perform
-from ommi.effects.text import operation_text
 from ommi.errors import CommitUnknown, DecodeError, EncodeError, OmmiError
 from ommi.runtime.batching import Rows, gathered, group_of, own_error, share, single, split, statements
 from ommi.runtime.calls import (
@@ -44,7 +43,6 @@ from ommi.runtime.fibers import OpenTransaction, Outcome, Program, dooms, fill
 from ommi.runtime.interpreter import interpret
 from ommi.runtime.perform import answer, request
 from ommi.runtime.trace import Trace
-from ommi.runtime.tracing import Recorder, RecordingDriver, RecordingTransaction
 from ommi.runtime.turns import Over, Turn, current_turn, joining
 from ommi.runtime.undisturbed import undisturbed
 from ommi.transactions import TransactionOptions
@@ -108,6 +106,8 @@ class Pump:
 
     async def traced(self, effect: Effect[Any, Any], turn: Turn | None = None) -> tuple[Outcome, Trace]:
         """As `run`, or as `join` where a turn is given, with what was asked of the database."""
+        from ommi.runtime.tracing import Recorder, RecordingDriver, RecordingTransaction  # here: few runs are traced
+
         recorder = Recorder()
         pump = Pump(
             RecordingDriver(self.driver, recorder), self.clock, self.shutdown_seconds, batching=self.batching, home=self
@@ -365,6 +365,8 @@ class Pump:
 
 def _told(error: OmmiError, perform: Perform[Any, Any]) -> OmmiError:
     """The error, with what was being done and where that was built."""
+    from ommi.effects.text import operation_text  # here, because it is for errors alone
+
     error.origin = error.origin or perform.origin
     error.operation = error.operation or operation_text(perform)
     return error

@@ -25,7 +25,6 @@ from ommi.effects.effect import (
     Transact,
 )
 from ommi.effects.schedule import Schedule
-from ommi.effects.text import effect_text
 from ommi.errors import OmmiError, StatementTimeout, UnsupportedOperation
 from ommi.frozen import replace
 from ommi.runtime.calls import Begin, Commit, Ending, Mark, Marking, Pause, Rollback
@@ -367,6 +366,8 @@ def _stops_defective(ending: Ending) -> bool:
 
 
 def _short(effect: Effect[Any, Any]) -> str:
+    from ommi.effects.text import effect_text  # here, because it is for errors alone
+
     try:
         text = effect_text(effect)
     except Exception:  # some object's repr

@@ -131,6 +131,17 @@ def test_a_driver_of_another_package_is_found_by_its_entry_point(
     assert "other" in schemes()
 
 
+def test_a_driver_of_another_package_does_not_take_the_place_of_one_of_ommi(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    information = tmp_path / "other_driver-1.0.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: other-driver\nVersion: 1.0\n")
+    (information / "entry_points.txt").write_text("[ommi.drivers]\nsqlite = other_driver:connect\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert isinstance(driver_for("sqlite://"), SQLiteDriver)
+
+
 @pytest.mark.parametrize(
     ("url", "shown"),
     [
