@@ -152,13 +152,11 @@ class PooledDriver(ABC):
         pool = self._readers if options.read_only else self._writer
         if pool is None:
             raise Closed(CLOSED)
-        lease, light = await self._begun_at_once(pool, options), True
-        if lease is None:
-            lease = await pool.lease(begin_reading if options.read_only else _begin_writing)
-            light = options.read_only
-        transaction = SQLiteTransaction(lease, self._compiler, self._brief, read_only=options.read_only)
-        transaction.is_light = light
-        return transaction
+        lease = await self._begun_at_once(pool, options)
+        if lease is not None:
+            return self._transaction(lease, options, at_once=True)
+        lease = await pool.lease(begin_reading if options.read_only else _begin_writing)
+        return self._transaction(lease, options, at_once=False)
 
     async def begin_with(
         self, options: TransactionOptions, requests: Sequence[Request], /
@@ -169,7 +167,7 @@ class PooledDriver(ABC):
             raise Closed(CLOSED)
         at_once = await self._begun_at_once(pool, options)
         if at_once is not None:
-            transaction = SQLiteTransaction(at_once, self._compiler, self._brief, read_only=options.read_only)
+            transaction = self._transaction(at_once, options, at_once=True)
             try:
                 return transaction, await transaction.execute_all(requests)
             except BaseException:
@@ -177,13 +175,17 @@ class PooledDriver(ABC):
                 raise
         begin = begin_reading if options.read_only else _begin_writing
         lease, (answers, is_open) = await pool.leased(begin_and_execute, begin, self._compiler, requests)
-        transaction = SQLiteTransaction(lease, self._compiler, self._brief, read_only=options.read_only)
-        transaction.is_light = False
+        transaction = self._transaction(lease, options, at_once=False)
         try:
             return transaction, await transaction.begun(requests, answers, is_open=is_open)
         except BaseException:
             await transaction.rollback()
             raise
+
+    def _transaction(self, lease: Lease, options: TransactionOptions, *, at_once: bool) -> SQLiteTransaction:
+        # one that writes and was begun by a worker may have been to begin the log anew, which its commit waits for
+        light = at_once or options.read_only
+        return SQLiteTransaction(lease, self._compiler, self._brief, read_only=options.read_only, light=light)
 
     async def _begun_at_once(self, pool: Pool, options: TransactionOptions) -> Lease | None:
         brief = self._brief
@@ -214,7 +216,7 @@ class SQLiteDriver(PooledDriver):
     (then `PoolTimeout`). `read_only` opens a file that is there, and never writes.
 
     With `inline`, what SQLite does within microseconds is done in the event loop's own thread, which a hop to another
-    one would take longer than: reads, stopped and given to a thread after 0.3 milliseconds; writes of single rows by
+    one would take longer than: reads, stopped and given to a thread after half a millisecond; writes of single rows by
     their keys, in transactions; and, where commits do not wait for the disk ("NORMAL", or in memory), those of
     their own and commits of a few.
     """

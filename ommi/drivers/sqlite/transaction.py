@@ -41,13 +41,12 @@ class SQLiteTransaction:
     more and answers with that error.
     """
 
-    def __init__(self, lease: Lease, compiler: Compiler, brief: Brief | None, *, read_only: bool) -> None:
+    def __init__(self, lease: Lease, compiler: Compiler, brief: Brief | None, *, read_only: bool, light: bool) -> None:
         self._lease = lease
         self._compiler = compiler
         self._brief = brief
         self._read_only = read_only
-        self.is_light = True
-        """Whether all its writes were brief; its commit may be, too."""
+        self._light = light  # all was brief so far, and so may its commit be
         self._writes = 0
         self._changes_tables = False
         self._broken: Exception | None = None
@@ -74,7 +73,7 @@ class SQLiteTransaction:
         """What a worker is about to run."""
         for request in requests:
             if is_write(request.statement):
-                self.is_light = False
+                self._light = False
                 if self._brief is not None and may_change_tables(request.statement):
                     self._changes_tables = True  # or not, if it is undone: nothing is brief until that is known
 
@@ -211,7 +210,7 @@ class SQLiteTransaction:
             await self.rollback()
             raise self._broken
         self._end()
-        if not self._open and self.is_light and self._writes <= _FEW and self._committed_at_once():
+        if not self._open and self._light and self._writes <= _FEW and self._committed_at_once():
             return
         await self._lease.finish(_commit, self._open)
 
